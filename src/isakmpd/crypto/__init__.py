@@ -1,0 +1,1 @@
+"""Compute: hashes, ciphers, Diffie-Hellman groups and IKE's key derivation, over well-kept libraries."""

@@ -1,0 +1,254 @@
+"""Say what the engine asks of an IPsec stack and what the stack answers.
+
+Every value here crosses between processes once the data plane is one of its own, so they are plain
+and immutable. A request that expects an answer carries a ``request`` number; the answer repeats it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Protocol
+
+from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Name the packets a flow protects, seen from this host: from ``local`` to ``remote``.
+
+    ``protocol`` 0 means any IP protocol; a port 0 means any port.
+    """
+
+    local: Network
+    remote: Network
+    protocol: int = 0
+    local_port: int = 0
+    remote_port: int = 0
+
+    def __str__(self) -> str:
+        text = f"{self.local} to {self.remote}"
+        if self.protocol:
+            text += f" protocol {self.protocol}"
+        if self.local_port or self.remote_port:
+            text += f" ports {self.local_port or 'any'} to {self.remote_port or 'any'}"
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class EspKeys:
+    """Carry an ESP SA's algorithms and keys; keys stay out of every text form.
+
+    ``encryption_key`` includes the 4 octets of salt of a counter mode cipher (RFC 4106 section 8.1).
+    ``authentication_key`` is empty for a combined-mode cipher.
+    """
+
+    transform: EspTransform
+    authentication: AuthenticationAlgorithm
+    encryption_key: bytes = field(repr=False)
+    authentication_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UdpEncapsulation:
+    """Give the ports of ESP in UDP (RFC 3948)."""
+
+    local_port: int
+    remote_port: int
+
+
+class Direction(Enum):
+    """Tell which way an SA's packets travel, seen from this host."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+@dataclass(frozen=True, slots=True)
+class SaKey:
+    """Identify an installed SA the way the kernel does: destination and SPI, with its direction."""
+
+    direction: Direction
+    destination: Address
+    spi: int
+
+    def __str__(self) -> str:
+        return f"{self.direction.value} {self.spi:08x} to {self.destination}"
+
+
+@dataclass(frozen=True, slots=True)
+class EspSa:
+    """Describe one direction of an ESP SA, complete enough to install."""
+
+    key: SaKey
+    source: Address
+    keys: EspKeys
+    mode: EncapsulationMode  # TUNNEL or TRANSPORT
+    selector: Selector
+    replay_window: int  # packets; 0 switches the check off
+    udp: UdpEncapsulation | None
+    soft_octets: int = 0  # 0: no limit
+    hard_octets: int = 0
+    connection: str = ""
+
+
+# Requests of the engine
+
+
+@dataclass(frozen=True, slots=True)
+class AllocateSpi:
+    """Ask for an unused inbound SPI at ``destination``; answered by SpiAllocated or StackRefused."""
+
+    request: int
+    destination: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSpi:
+    """Give back an allocated SPI that never became an SA."""
+
+    destination: Address
+    spi: int
+
+
+@dataclass(frozen=True, slots=True)
+class InstallSa:
+    """Ask to install one direction of an SA; answered by Done or StackRefused.
+
+    An inbound SA accepts packets at once. An outbound SA carries nothing until a flow names it.
+    """
+
+    request: int
+    sa: EspSa
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSa:
+    """Move an SA to a peer's new address or UDP port, keeping keys and counters."""
+
+    key: SaKey
+    source: Address
+    destination: Address
+    udp: UdpEncapsulation | None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSa:
+    """Remove one direction of an SA; removing what is not there is no error."""
+
+    key: SaKey
+
+
+@dataclass(frozen=True, slots=True)
+class InstallFlow:
+    """Send the selector's packets through an outbound SA, replacing the SA it used in place.
+
+    Answered by Done or StackRefused (a selector the stack cannot express, a route that loops).
+    """
+
+    request: int
+    selector: Selector
+    outbound: SaKey
+    connection: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFlow:
+    """Stop protecting the selector's packets; the path they had without us returns."""
+
+    selector: Selector
+
+
+Request = AllocateSpi | ReleaseSpi | InstallSa | UpdateSa | RemoveSa | InstallFlow | RemoveFlow
+
+
+# Answers and events of the stack
+
+
+@dataclass(frozen=True, slots=True)
+class SpiAllocated:
+    """Answer AllocateSpi."""
+
+    request: int
+    spi: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Answer InstallSa and InstallFlow: it is in place."""
+
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class StackRefused:
+    """Answer any request the stack cannot carry out, with the reason in one sentence."""
+
+    request: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InboundSeen:
+    """Report the first authentic packet on an inbound SA."""
+
+    key: SaKey
+
+
+@dataclass(frozen=True, slots=True)
+class SoftExpired:
+    """Report that an SA has used its soft octets or nears the end of its sequence numbers."""
+
+    key: SaKey
+
+
+@dataclass(frozen=True, slots=True)
+class HardExpired:
+    """Report that an SA has used its hard octets or its last sequence number and carries no more."""
+
+    key: SaKey
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSpi:
+    """Report an ESP packet from ``source`` with an SPI that names no SA; at most one a second a source."""
+
+    source: Address
+    destination: Address
+    spi: int
+
+
+Answer = SpiAllocated | Done | StackRefused
+Event = InboundSeen | SoftExpired | HardExpired | UnknownSpi
+
+
+@dataclass(frozen=True, slots=True)
+class SaUsage:
+    """Count what an SA has carried: packets and octets of the protected packets, last use in seconds."""
+
+    packets: int
+    octets: int
+    last_used: float | None
+
+
+class IpsecStack(Protocol):
+    """Carry out the engine's requests; answers and events come back through the ``report`` it was made with.
+
+    A stack may report before ``submit`` returns or at any later time. ``usage`` answers from what
+    the stack knows now, None for an SA it does not hold.
+    """
+
+    name: str
+
+    def submit(self, request: Request, now: float) -> None:
+        """Begin to carry out ``request``; ``now`` is in seconds."""
+
+    def usage(self, key: SaKey) -> SaUsage | None:
+        """Count what the SA has carried so far."""
+
+    def close(self) -> None:
+        """Remove everything this stack installed."""

@@ -1,0 +1,29 @@
+"""Name the two ends of an IKE conversation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """Hold the addresses and UDP ports IKE messages travel between.
+
+    ``encapsulated`` tells that messages carry the non-ESP marker (RFC 3948 section 2.2).
+    """
+
+    local: IPv4Address | IPv6Address
+    local_port: int
+    remote: IPv4Address | IPv6Address
+    remote_port: int
+    encapsulated: bool = False
+
+    def floated(self, local_port: int, remote_port: int) -> Transport:
+        """Move to the NAT-T ports (RFC 3947 section 4)."""
+        return replace(self, local_port=local_port, remote_port=remote_port, encapsulated=True)
+
+    @property
+    def peer(self) -> str:
+        """Print the peer as logs show it: address and port."""
+        return f"{self.remote}:{self.remote_port}"

@@ -1,0 +1,80 @@
+"""Code the ISAKMP header (RFC 2408 section 3.1)."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from isakmpd.wire.malformed import Malformed
+from isakmpd.wire.numbers import ExchangeType, Flags, NotifyType, PayloadType
+
+_STRUCT = struct.Struct("!8s8sBBBBII")
+HEADER_LENGTH = _STRUCT.size
+VERSION = 0x10
+NO_COOKIE = bytes(8)
+_KNOWN_FLAGS = Flags.ENCRYPTION | Flags.COMMIT | Flags.AUTHENTICATION_ONLY
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Hold the header's fields, all but the length, which the message has of itself."""
+
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    next_payload: PayloadType
+    exchange_type: ExchangeType
+    flags: Flags
+    message_id: int
+
+    def encode(self, body: bytes) -> bytes:
+        """Give the whole message: this header and ``body`` behind it."""
+        return (
+            _STRUCT.pack(
+                self.initiator_cookie,
+                self.responder_cookie,
+                self.next_payload,
+                VERSION,
+                self.exchange_type,
+                self.flags,
+                self.message_id,
+                HEADER_LENGTH + len(body),
+            )
+            + body
+        )
+
+    @property
+    def encrypted(self) -> bool:
+        """Tell whether what follows the header is ciphertext."""
+        return bool(self.flags & Flags.ENCRYPTION)
+
+
+def decode_header(datagram: bytes) -> tuple[Header, bytes]:
+    """Split a datagram into header and body; raises Malformed with the notify RFC 2408 names."""
+    if len(datagram) < HEADER_LENGTH:
+        raise Malformed(
+            f"datagram of {len(datagram)} octets is shorter than an ISAKMP header",
+            NotifyType.UNEQUAL_PAYLOAD_LENGTHS,
+        )
+    icookie, rcookie, first, version, exchange, flags, message_id, length = _STRUCT.unpack_from(
+        datagram
+    )
+    if version >> 4 != 1:
+        raise Malformed(
+            f"version {version >> 4}.{version & 15}: the peer speaks IKEv{version >> 4}, not IKEv1",
+            NotifyType.INVALID_MAJOR_VERSION,
+        )
+    if length != len(datagram):
+        raise Malformed(
+            f"datagram of {len(datagram)} octets says it has {length}",
+            NotifyType.UNEQUAL_PAYLOAD_LENGTHS,
+        )
+    if version & 15:
+        raise Malformed(f"version 1.{version & 15}", NotifyType.INVALID_MINOR_VERSION)
+    if flags & ~_KNOWN_FLAGS:
+        raise Malformed(f"flags {flags:#04x}", NotifyType.INVALID_FLAGS)
+    if icookie == NO_COOKIE:
+        raise Malformed("initiator cookie is zero", NotifyType.INVALID_COOKIE)
+    header = Header(
+        icookie, rcookie, PayloadType(first), ExchangeType(exchange), Flags(flags), message_id
+    )
+    return header, datagram[HEADER_LENGTH:]

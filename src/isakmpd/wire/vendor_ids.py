@@ -1,0 +1,26 @@
+"""List the vendor IDs we send or recognise."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Vendor(Enum):
+    """Name an implementation or extension by the octets that announce it."""
+
+    OPENBSD = bytes.fromhex("9826c552791aa1800ca6ff33aaf1e83b")
+    OPENBSD_4_0 = bytes.fromhex("6c0dcd481deae8ae0b0a68384b3072f9")
+    NAT_T_RFC = bytes.fromhex("4a131c81070358455c5728f20e95452f")
+    NAT_T_DRAFT_03 = bytes.fromhex("7d9419a65310ca6f2c179d9215529d56")
+    NAT_T_DRAFT_02 = bytes.fromhex("90cb80913ebb696e086381b5ec427b1f")
+    DPD = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")
+    # MD5 of "isakmpd: deletes are acknowledged, 1": the peer answers a Delete that carries R-U-THERE.
+    ACKNOWLEDGED_DELETES = bytes.fromhex("001497be464073561724c80ce2e6f4fe")
+
+
+_BY_OCTETS = {vendor.value: vendor for vendor in Vendor}
+
+
+def recognise(octets: bytes) -> Vendor | None:
+    """Name the vendor ID, None for one we do not know."""
+    return _BY_OCTETS.get(octets)
