@@ -43,7 +43,7 @@ class Selector:
 class EspKeys:
     """Carry an ESP SA's algorithms and keys; keys stay out of every text form.
 
-    ``encryption_key`` includes the 4 octets of salt of a counter mode cipher (RFC 4106 section 8.1).
+    ``encryption_key`` includes the 4 octets of salt of a counter mode (RFC 4106 section 8.1).
     ``authentication_key`` is empty for a combined-mode cipher.
     """
 
@@ -101,7 +101,7 @@ class EspSa:
 
 @dataclass(frozen=True, slots=True)
 class AllocateSpi:
-    """Ask for an unused inbound SPI at ``destination``; answered by SpiAllocated or StackRefused."""
+    """Ask for an unused inbound SPI at ``destination``; answered SpiAllocated or StackRefused."""
 
     request: int
     destination: Address
@@ -208,14 +208,14 @@ class SoftExpired:
 
 @dataclass(frozen=True, slots=True)
 class HardExpired:
-    """Report that an SA has used its hard octets or its last sequence number and carries no more."""
+    """Report that an SA is used up, by hard octets or sequence numbers, and carries no more."""
 
     key: SaKey
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownSpi:
-    """Report an ESP packet from ``source`` with an SPI that names no SA; at most one a second a source."""
+    """Report an ESP packet whose SPI names no SA; at most one a second for each source."""
 
     source: Address
     destination: Address
@@ -228,7 +228,7 @@ Event = InboundSeen | SoftExpired | HardExpired | UnknownSpi
 
 @dataclass(frozen=True, slots=True)
 class SaUsage:
-    """Count what an SA has carried: packets and octets of the protected packets, last use in seconds."""
+    """Count the packets and octets an SA has carried; ``last_used`` in seconds."""
 
     packets: int
     octets: int
@@ -236,7 +236,7 @@ class SaUsage:
 
 
 class IpsecStack(Protocol):
-    """Carry out the engine's requests; answers and events come back through the ``report`` it was made with.
+    """Carry out the engine's requests; answers and events go to the ``report`` it was made with.
 
     A stack may report before ``submit`` returns or at any later time. ``usage`` answers from what
     the stack knows now, None for an SA it does not hold.

@@ -1,1 +1,1 @@
-"""Turn octets into values and back: everything ISAKMP puts on the wire, and nothing that decides."""
+"""Turn octets into values and back: all that ISAKMP puts on the wire, nothing that decides."""

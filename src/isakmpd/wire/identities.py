@@ -91,9 +91,7 @@ class Identity:
         """Raise Malformed unless the data has the length its type demands."""
         expected = _ADDRESS_LENGTH.get(self.type) or _PAIR_LENGTH.get(self.type)
         if expected is not None and len(self.data) != expected:
-            raise Malformed(
-                f"{self.type} identity of {len(self.data)} octets, expected {expected}"
-            )
+            raise Malformed(f"{self.type} identity of {len(self.data)} octets, expected {expected}")
         if expected is None and not self.data:
             raise Malformed(f"empty {self.type} identity")
 

@@ -96,7 +96,7 @@ class Layout:
 
     def _add(self, cls: type[Any], name: str, hint: Any) -> None:
         if get_origin(hint) is ClassVar:
-            derived = getattr(cls, name)
+            derived = getattr(cls, name, None)
             if isinstance(derived, Derived):
                 self._head.append(derived)
             return
@@ -140,25 +140,12 @@ class Layout:
         return b"".join(parts)
 
     def decode(self, body: bytes) -> Any:
-        """Build the payload from its body; raises Malformed where octets are missing or left over."""
+        """Build the payload from its body; raises Malformed for missing or left over octets."""
         if len(body) < self.minimum:
             raise Malformed(
                 f"{self.name} payload of {len(body)} octets, expected at least {self.minimum}"
             )
-        values: dict[str, Any] = {}
-        sizes: dict[str, int] = {}
-        counts: dict[str, int] = {}
-        fixed = iter(self._fixed)
-        numbers = iter(self._struct.unpack_from(body))
-        for codec in self._head:
-            if isinstance(codec, Fixed):
-                name, convert = next(fixed)
-                number = next(numbers)
-                values[name] = number if convert is int else convert(number)
-            elif isinstance(codec, SizeOf):
-                sizes[codec.field] = next(numbers)
-            elif isinstance(codec, CountOf):
-                counts[codec.field] = next(numbers)
+        values, sizes, counts = self._decode_head(body)
         position = self.minimum
         for name, variable in self._tail:
             if isinstance(variable, Rest):
@@ -184,17 +171,38 @@ class Layout:
                 )
         return self._cls(**values)
 
+    def _decode_head(self, body: bytes) -> tuple[dict[str, Any], dict[str, int], dict[str, int]]:
+        values: dict[str, Any] = {}
+        sizes: dict[str, int] = {}
+        counts: dict[str, int] = {}
+        fixed = iter(self._fixed)
+        numbers = iter(self._struct.unpack_from(body))
+        for codec in self._head:
+            if isinstance(codec, Fixed):
+                name, convert = next(fixed)
+                number = next(numbers)
+                values[name] = number if convert is int else convert(number)
+            elif isinstance(codec, SizeOf):
+                sizes[codec.field] = next(numbers)
+            elif isinstance(codec, CountOf):
+                counts[codec.field] = next(numbers)
+        return values, sizes, counts
+
     def describe(self, payload: Any) -> str:
         """Print the payload on one line for logs."""
         parts = []
         for name, _ in self.fields:
             value = getattr(payload, name)
-            if isinstance(value, bytes):
-                value = value.hex() if len(value) <= 20 else f"{value[:16].hex()}... ({len(value)})"
-            elif isinstance(value, tuple):
-                value = "[" + ", ".join(v.hex() if isinstance(v, bytes) else str(v) for v in value) + "]"
-            parts.append(f"{name} {value}")
+            parts.append(f"{name} {_describe_value(value)}")
         return f"{self.name}({', '.join(parts)})"
+
+
+def _describe_value(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= 20 else f"{value[:16].hex()}... ({len(value)})"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_describe_value(item) for item in value) + "]"
+    return str(value)
 
 
 def split(octets: bytes, size: int, count: int) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""Hold the numbers IANA and the RFCs assign, as open enumerations in which unknown values survive."""
+"""Hold the numbers the RFCs assign, as open enumerations in which unknown values survive."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Self
 
 
 class OpenEnum(IntEnum):
-    """Keep a value nobody assigned as a member named after its number, such as ``NotifyType_40501``."""
+    """Keep a value nobody assigned as a member named after it, such as ``NotifyType_40501``."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self | None:
@@ -108,7 +108,7 @@ class IdType(OpenEnum):
 
 
 class NotifyType(OpenEnum):
-    """Notify message types (RFC 2408 section 3.14.1, RFC 2407 section 4.6.3, RFC 3706 section 5.4)."""
+    """Notify message types (RFC 2408 section 3.14.1, RFC 2407 section 4.6.3, RFC 3706)."""
 
     INVALID_PAYLOAD_TYPE = 1
     DOI_NOT_SUPPORTED = 2
@@ -295,7 +295,7 @@ class EncapsulationMode(OpenEnum):
 
 
 class AuthenticationAlgorithm(OpenEnum):
-    """Phase 2 integrity algorithms (RFC 2407 section 4.5); NONE stands for a combined-mode cipher."""
+    """Phase 2 integrity algorithms (RFC 2407 section 4.5); NONE for a combined-mode cipher."""
 
     NONE = 0
     HMAC_MD5 = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from isakmpd.wire.attributes import Attribute, decode_attributes, encode_attributes
 from isakmpd.wire.identities import Identity
@@ -54,6 +54,8 @@ class Payload:
     def __str__(self) -> str:
         return self.layout.describe(self)
 
+
+P = TypeVar("P", bound=Payload)
 
 PAYLOADS: dict[PayloadType, type[Payload]] = {}
 
@@ -321,11 +323,11 @@ class Chain:
     bodies: tuple[bytes, ...]
     octets: bytes  # the whole chain, without padding
 
-    def all[P: Payload](self, cls: type[P]) -> list[P]:
+    def all(self, cls: type[P]) -> list[P]:
         """List the payloads of a class in wire order."""
         return [item for item in self.payloads if isinstance(item, cls)]
 
-    def first[P: Payload](self, cls: type[P]) -> P | None:
+    def first(self, cls: type[P]) -> P | None:
         """Give the first payload of a class, if any."""
         return next((item for item in self.payloads if isinstance(item, cls)), None)
 

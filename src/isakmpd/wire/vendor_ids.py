@@ -14,7 +14,7 @@ class Vendor(Enum):
     NAT_T_DRAFT_03 = bytes.fromhex("7d9419a65310ca6f2c179d9215529d56")
     NAT_T_DRAFT_02 = bytes.fromhex("90cb80913ebb696e086381b5ec427b1f")
     DPD = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")
-    # MD5 of "isakmpd: deletes are acknowledged, 1": the peer answers a Delete that carries R-U-THERE.
+    # MD5 of "isakmpd: deletes are acknowledged, 1": it answers a Delete that carries R-U-THERE.
     ACKNOWLEDGED_DELETES = bytes.fromhex("001497be464073561724c80ce2e6f4fe")
 
 
