@@ -1,0 +1,99 @@
+"""Runs each kind of test where it can run, says why where it cannot, and counts them all."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Generator
+
+import pytest
+
+from lab import ability
+from lab.namespace import sweep
+
+# From the most to the least demanding: a test counts as the first kind it is marked with.
+KINDS: dict[str, str] = {
+    "peer": "negotiates with strongSwan",
+    "namespaces": "builds network namespaces with real daemons in them",
+    "root": "needs root's rights",
+    "simulation": "runs whole daemons on a virtual clock",
+    "property": "holds a property over generated cases",
+    "plain": "everything else",
+}
+REASONS: dict[str, Callable[[], str]] = {
+    "peer": ability.why_no_peer,
+    "namespaces": ability.why_no_namespaces,
+    "root": ability.why_no_root,
+}
+tally: Counter[tuple[str, str]] = Counter()
+skips: Counter[tuple[str, str]] = Counter()
+
+
+def in_ci() -> bool:
+    """Tell whether this run is the one that must skip nothing."""
+    return os.environ.get("CI") == "true"
+
+
+def kind_of(item: pytest.Item) -> str:
+    """Return the most demanding kind a test is marked with."""
+    return next((kind for kind in KINDS if item.get_closest_marker(kind)), "plain")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers and start counting."""
+    for kind, meaning in KINDS.items():
+        if kind != "plain":
+            config.addinivalue_line("markers", f"{kind}: {meaning}")
+    tally.clear()
+    skips.clear()
+
+
+def pytest_sessionstart() -> None:
+    """Remove the namespaces of runs that were killed."""
+    if not ability.why_no_namespaces():
+        sweep()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that cannot run here, with the reason."""
+    for kind, why_not in REASONS.items():
+        if item.get_closest_marker(kind) and (reason := why_not()):
+            pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Count the outcome; in CI, a skip of a test in REASONS becomes an error."""
+    report = yield
+    kind = kind_of(item)
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if in_ci() and kind in REASONS:
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} must run in CI and was skipped: {reason}"
+        else:
+            skips[kind, reason.removeprefix("Skipped: ")] += 1
+    if report.when == "call" or report.outcome != "passed":
+        tally[kind, report.outcome] += 1
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """In CI, turn a file that skips itself as a whole into an error."""
+    report = yield
+    if in_ci() and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} must run in CI and was skipped: {report.longrepr}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests of each kind ran, and why some did not."""
+    terminalreporter.section("kinds of tests")
+    terminalreporter.line(f"{'kind':<12} {'passed':>7} {'failed':>7} {'skipped':>8}")
+    for kind, meaning in KINDS.items():
+        passed, failed, skipped = (tally[kind, one] for one in ("passed", "failed", "skipped"))
+        terminalreporter.line(f"{kind:<12} {passed:>7} {failed:>7} {skipped:>8}  {meaning}")
+    for (kind, reason), number in skips.items():
+        terminalreporter.line(f"skipped: {number} of {kind}: {reason}")
