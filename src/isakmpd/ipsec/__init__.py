@@ -1,0 +1,1 @@
+"""Carry out what the engine asks of an IPsec stack, behind one Protocol."""
