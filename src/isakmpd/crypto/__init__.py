@@ -1,1 +1,1 @@
-"""Compute: hashes, ciphers, Diffie-Hellman groups and IKE's key derivation, over well-kept libraries."""
+"""Compute hashes, ciphers, Diffie-Hellman secrets and keys, over well-kept libraries."""
