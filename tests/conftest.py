@@ -37,6 +37,12 @@ def kind_of(item: pytest.Item) -> str:
     return next((kind for kind in KINDS if item.get_closest_marker(kind)), "plain")
 
 
+def reason_of(report: pytest.TestReport) -> str:
+    """Return why a test was skipped."""
+    words = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    return str(words).removeprefix("Skipped: ")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers and start counting."""
     for kind, meaning in KINDS.items():
@@ -63,19 +69,24 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Count the outcome; in CI, a skip of a test in REASONS becomes an error."""
+    """Note the kind of the test; in CI, a skip of a test in REASONS becomes an error."""
     report = yield
     kind = kind_of(item)
-    if report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if in_ci() and kind in REASONS:
-            report.outcome = "failed"
-            report.longrepr = f"{item.nodeid} must run in CI and was skipped: {reason}"
-        else:
-            skips[kind, reason.removeprefix("Skipped: ")] += 1
-    if report.when == "call" or report.outcome != "passed":
-        tally[kind, report.outcome] += 1
+    report.user_properties.append(("kind", kind))
+    if report.skipped and in_ci() and kind in REASONS:
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} must run in CI and was skipped: {reason_of(report)}"
     return report
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count one outcome per test."""
+    if report.when != "call" and report.outcome == "passed":
+        return
+    kind = str(dict(report.user_properties)["kind"])
+    tally[kind, report.outcome] += 1
+    if report.skipped:
+        skips[kind, reason_of(report)] += 1
 
 
 @pytest.hookimpl(wrapper=True)

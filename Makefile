@@ -1,0 +1,51 @@
+# make setup     .venv/bin/isakmpd, ready to run
+# make demo      two gateways, a tunnel, pings through it, and the proof that it is encrypted
+# make test      install what the tests need and run them all (ARGS="-k name" to choose)
+# make check     style, types and architecture
+# make bench     handshakes and throughput, compared with strongSwan in the same run
+# make soak      hours of rekeying under load
+# make lock      write the lock files anew (UPGRADE=1 for the newest versions)
+# make clean     remove what the above made
+
+PYTHON_HERE := .venv/bin/python
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.PHONY: help setup develop demo test check bench soak lock clean
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+setup:
+	@scripts/setup requirements.lock
+
+develop:
+	@scripts/setup requirements-test.lock
+
+demo: setup
+	@scripts/system-packages demo
+	@$(PYTHON_HERE) -m demo
+
+test: develop
+	@scripts/system-packages test
+	$(PYTHON_HERE) -m pytest $(ARGS)
+
+check: develop
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	$(PYTHON_HERE) -m pytest -q tests/architecture
+
+bench: develop
+	@scripts/system-packages bench
+	$(PYTHON_HERE) -m bench $(ARGS)
+
+soak: develop
+	@scripts/system-packages bench
+	$(PYTHON_HERE) -m bench.soak $(ARGS)
+
+lock:
+	@scripts/lock
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
