@@ -80,7 +80,7 @@ class Cbc:
         self._decrypted_last = zero
 
     def encrypt(self, iv: bytes, plaintext: bytes) -> bytes:
-        """Encrypt a multiple of block_size octets, as many as come out; ValueError for sizes that do not fit."""
+        """Encrypt whole blocks into as many octets; raises ValueError for sizes that do not fit."""
         if not plaintext:
             return b""
         size = self._check(iv, plaintext)
@@ -90,7 +90,7 @@ class Cbc:
         return ciphertext
 
     def decrypt(self, iv: bytes, ciphertext: bytes) -> bytes:
-        """Decrypt a multiple of block_size octets, as many as come out; ValueError for sizes that do not fit."""
+        """Decrypt whole blocks into as many octets; raises ValueError for sizes that do not fit."""
         if not ciphertext:
             return b""
         size = self._check(iv, ciphertext)
