@@ -180,7 +180,7 @@ def test_memory_enforces_selectors_in_both_directions() -> None:
     assert west.seal(stranger, 5) is None
     assert east.open(replace(sealed(west), inner=stranger), 6) is None
     assert (west.drops, east.drops) == ({"no flow": 1}, {"selector": 1})
-    assert not reports
+    assert reports == [InboundSeen(INBOUND.key)]  # it was authentic: the peer uses this SA
 
 
 def test_memory_uses_the_narrowest_flow() -> None:

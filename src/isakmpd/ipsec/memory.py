@@ -157,15 +157,14 @@ class MemoryStack(NoStack):
             self.drops["replay"] += 1
             return None
         carried.replay.record(esp.sequence)
-        if not _receives(sa.selector, esp.inner):
-            self.drops["selector"] += 1
-            return None
-        first = carried.packets == 0
         if not self._count(sa.key, len(esp.inner.octets), now):
             self.drops["hard limit"] += 1
             return None
-        if first:
+        if carried.packets == 1:
             self.report(InboundSeen(sa.key))
+        if not _receives(sa.selector, esp.inner):
+            self.drops["selector"] += 1
+            return None
         return esp.inner
 
     def _count(self, key: SaKey, octets: int, now: float) -> bool:
