@@ -1,0 +1,1 @@
+"""Understand isakmpd.conf: text in, typed configuration and helpful complaints out."""

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from isakmpd.config.generated import generated_tags
-from isakmpd.config.lexer import BLANKS, Binding, split_list
+from isakmpd.config.lexer import BLANKS, Binding, lex, split_list
+from isakmpd.config.model import Problem
 
 GENERATED = "built-in defaults"
 
@@ -64,14 +65,21 @@ class Bindings:
     value that covers it shows it again.
     """
 
-    def __init__(self, written: Iterable[Binding] = ()) -> None:
+    def __init__(self, written: Iterable[Binding] = (), problems: Iterable[Problem] = ()) -> None:
+        self.problems = tuple(problems)  # the lines that never became bindings
         self._written: dict[str, dict[str, Binding]] = {}
         for binding in written:
             self._section(binding.section).setdefault(binding.tag.lower(), binding)
 
+    @classmethod
+    def parse(cls, text: str, file: str) -> Bindings:
+        """Read the text of a configuration file, which is named ``file`` in complaints."""
+        lexed = lex(text, file)
+        return cls(lexed.bindings, lexed.problems)
+
     def copy(self) -> Bindings:
         """Give bindings that change apart from these."""
-        return Bindings(self.written())
+        return Bindings(self.written(), self.problems)
 
     def written(self) -> Iterator[Binding]:
         """List everything but generated defaults, section by section."""
@@ -114,7 +122,7 @@ class Bindings:
         """Give the elements of a list, without empty ones."""
         return [element for element in split_list(self.get(section, tag) or "") if element]
 
-    def apply(self, changes: Iterable[Change], origin: str = "C") -> tuple[str, ...]:
+    def apply(self, changes: Iterable[Change], origin: str = "FIFO") -> tuple[str, ...]:
         """Carry out the changes of one transaction in order; give a sentence for each one refused.
 
         ``origin`` stands where problems found later name a file.
@@ -138,9 +146,9 @@ class Bindings:
         return None
 
     def _set(self, change: SetValue, origin: str) -> str | None:
-        if present := self._written.get(change.section.lower(), {}).get(change.tag.lower()):
-            if not change.force:
-                return f"conf_set_now: duplicate tag [{present.section}]:{present.tag}, ignoring..."
+        present = self._written.get(change.section.lower(), {}).get(change.tag.lower())
+        if present and not change.force:
+            return f"conf_set_now: duplicate tag [{present.section}]:{present.tag}, ignoring..."
         return self._write(change.section, change.tag, change.value, origin)
 
     def _add(self, change: AddElement, origin: str) -> str | None:

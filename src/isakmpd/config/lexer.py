@@ -33,7 +33,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Lexed:
-    """Hold what a file says, in its order and without duplicates, and the lines that say nothing."""
+    """Hold what a file says, in order and without duplicates, and what is wrong with the rest."""
 
     bindings: tuple[Binding, ...]
     problems: tuple[Problem, ...]
@@ -48,7 +48,7 @@ def lex(text: str, file: str) -> Lexed:
 
 
 def split_list(value: str) -> list[str]:
-    """Split a list value at its commas, trimming every element; empty ones stay, for the caller to judge."""
+    """Split a list at its commas, trimming every element; the caller judges empty ones."""
     return [element.strip(BLANKS) for element in value.split(",")]
 
 
@@ -91,7 +91,7 @@ class _Lexer:
             # The line is not quoted: it may be a piece of a key.
             self._problem(
                 line,
-                'syntax error: no "=" in this line; expected "Tag= value", "[Section]" or a comment',
+                'syntax error: no "=" here; expected "Tag= value", "[Section]" or a comment',
             )
         else:
             self._assignment(line, content)

@@ -28,7 +28,8 @@ Network = IPv4Network | IPv6Network
 class OfferAccept:
     """Offer ``value`` and accept ``minimum`` to ``maximum``; a plain value accepts only itself.
 
-    ``ranged`` tells that the file wrote ``V,MIN:MAX``.
+    ``ranged`` tells that the file wrote ``V,MIN:MAX``. A ``value`` of 0 (only for a lifetime of
+    kilobytes that is ANY) offers nothing.
     """
 
     value: int
@@ -93,10 +94,15 @@ class Suite:
     section: str
     protocols: tuple[SuiteProtocol, ...]
 
+    @property
+    def group(self) -> GroupDescription | None:
+        """Give the group of its perfect forward secrecy, the same in all its transforms."""
+        return self.protocols[0].transforms[0].group
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Hold one ISAKMP-peer section; ``address`` is None where none is configured (a Default peer)."""
+    """Hold one ISAKMP-peer section; ``address`` is None where it has none (a Default peer)."""
 
     section: str
     configuration: str  # the section that lists the transforms
@@ -135,6 +141,11 @@ class Connection:
     remote: ClientId | None
     always_up: bool
     passive: bool
+
+    @property
+    def offered_suites(self) -> tuple[Suite, ...]:
+        """Give the suites one offer can hold: a quick mode has one KE payload, thus one group."""
+        return tuple(suite for suite in self.suites if suite.group == self.suites[0].group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +187,18 @@ class Configuration:
     default_peer: str | None
     connections: Mapping[str, Connection]
     problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()  # what works and should still be looked at
+    unused: tuple[Problem, ...] = ()  # what is written and was never asked for
 
     def peer_for(self, address: Address) -> Peer | None:
         """Find the section that answers a peer at ``address``: its own, else Default."""
         name = self.peer_by_address.get(address, self.default_peer)
         return self.peers.get(name) if name is not None else None
+
+    def connection(self, name: str) -> Connection | None:
+        """Find a connection by its section name, in any case."""
+        found = self.connections.get(name)
+        if found is not None:
+            return found
+        lowered = name.lower()
+        return next((c for key, c in self.connections.items() if key.lower() == lowered), None)

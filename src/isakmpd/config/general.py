@@ -1,0 +1,83 @@
+"""Read [General], the daemon-wide tags."""
+
+from __future__ import annotations
+
+from isakmpd.config.model import General
+from isakmpd.config.reading import ConfigError, Section, decimal
+
+IPSEC_STACKS = ("auto", "xfrm", "pfkey", "userspace", "none")
+_LONGEST_TIME = 86400
+# Read elsewhere or by later versions: known, so that nobody reports them as misspelt.
+_KNOWN = (
+    "Acquire-Only",
+    "Default-phase-1-ID",
+    "Default-phase-1-lifetime",
+    "Default-phase-2-lifetime",
+    "Default-phase-2-suites",
+    "Policy-file",
+    "Pubkey-directory",
+    "Renegotiate-on-HUP",
+    "Shared-SADB",
+)
+
+
+def general(section: Section) -> General:
+    """Read all of [General]; a tag with a fault keeps its default."""
+    for tag in _KNOWN:
+        section.get(tag)
+    return General(
+        retransmits=_number(section, "Retransmits", 3, 0, 100),
+        exchange_max_time=_number(section, "Exchange-max-time", 120, 1, _LONGEST_TIME),
+        check_interval=_number(section, "Check-interval", 60, 1, _LONGEST_TIME),
+        dpd_check_interval=_number(section, "DPD-check-interval", 0, 0, _LONGEST_TIME),
+        nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 0, _LONGEST_TIME),
+        delete_sas=not _starts_with(section, "Delete-SAs", "no"),
+        use_keynote=_starts_with(section, "Use-Keynote", "yes"),
+        ipsec_stack=_ipsec_stack(section),
+        listen_on=tuple(section.elements("Listen-on")),
+        log_verbose=section.get("Logverbose") is not None,
+        log_levels=_log_levels(section),
+    )
+
+
+def _number(section: Section, tag: str, default: int, low: int, high: int) -> int:
+    try:
+        return section.number(tag, default, low, high)
+    except ConfigError as fault:
+        problem = fault.problem
+        section.report(section.problem(tag, f"{_expectation(problem.text)}; {default} is used"))
+        return default
+
+
+def _expectation(text: str) -> str:
+    return text[text.rindex("expected") :]
+
+
+def _starts_with(section: Section, tag: str, prefix: str) -> bool:
+    return (section.get(tag) or "").lower().startswith(prefix)
+
+
+def _ipsec_stack(section: Section) -> str:
+    value = section.get("IPsec-stack")
+    if value is None:
+        return "auto"
+    if value.lower() in IPSEC_STACKS:
+        return value.lower()
+    near = section.reading.did_you_mean(value, IPSEC_STACKS)
+    text = f"expected one of {', '.join(IPSEC_STACKS)}{near}; auto is used"
+    section.report(section.problem("IPsec-stack", text))
+    return "auto"
+
+
+def _log_levels(section: Section) -> dict[str, int]:
+    levels: dict[str, int] = {}
+    for element in section.elements("Loglevel"):
+        name, _, level_text = element.partition("=")
+        level = decimal(level_text.strip())
+        number = decimal(name.strip())
+        if level is None or (number is None and name.strip().upper() != "A"):
+            text = "expected class=level with a class number or A; the element is ignored"
+            section.report(section.problem("Loglevel", text, element))
+            continue
+        levels["A" if number is None else str(number)] = level
+    return levels

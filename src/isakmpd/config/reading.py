@@ -1,0 +1,285 @@
+"""Read sections with an eye on their author: every fault names a line and what was expected."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
+
+from isakmpd.config.bindings import GENERATED, Bindings
+from isakmpd.config.constants import Vocabulary
+from isakmpd.config.lexer import Binding, split_list
+from isakmpd.config.model import Address, OfferAccept, Problem
+from isakmpd.config.services import well_known_port
+from isakmpd.config.support import unsupported_yet
+from isakmpd.wire.numbers import OpenEnum
+
+T = TypeVar("T")
+E = TypeVar("E", bound=OpenEnum)
+Place = tuple[str, int]  # file and line
+
+_BUILT_IN: Place = (GENERATED, 0)
+_SUGGESTIONS_PER_READING = 20
+_OFFER_ACCEPT = re.compile(r"(\d{1,10})\s*(?:,\s*(\d{1,10})\s*:\s*(\d{1,10}))?", re.ASCII)
+
+
+class ConfigError(Exception):
+    """Say what is wrong with a section, so that it is left out."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def nothing(name: str, family: int) -> Address | None:
+    """Know no interface: the default for whoever reads without a machine around."""
+    del name, family
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Say what a configuration leaves to the machine it runs on.
+
+    ``address`` and ``netmask`` look up an interface or ``default``; family 0 means either.
+    """
+
+    default_port: int = 500
+    address: Callable[[str, int], Address | None] = nothing
+    netmask: Callable[[str, int], Address | None] = nothing
+    service: Callable[[str], int | None] = well_known_port
+
+
+@dataclass
+class Reading:
+    """Carry one reading of all bindings: what was found wrong, left out and asked for."""
+
+    bindings: Bindings
+    machine: Machine
+    reported: dict[Problem, None] = field(default_factory=dict)
+    warnings: dict[Problem, None] = field(default_factory=dict)
+    asked: dict[str, dict[str, str]] = field(default_factory=dict)  # section -> tags asked for
+    _left_out: dict[Problem, dict[str, None]] = field(default_factory=dict)
+    _results: dict[tuple[str, str], object] = field(default_factory=dict)
+    _faulty: set[str] = field(default_factory=set)
+    _suggestions: int = 0
+
+    def section(self, name: str, via: Place = _BUILT_IN) -> Section:
+        """Open a section; ``via`` is the place to blame where nobody wrote the section itself."""
+        return Section(self, self.bindings.spelling(name), via)
+
+    def once(self, kind: str, section: Section, build: Callable[[Section], T]) -> T:
+        """Build what a section means, the first time it is asked for.
+
+        Raises ConfigError, every time, where the section has one; what it means is then left out.
+        """
+        key = (kind, section.name.lower())
+        if key not in self._results:
+            try:
+                self._results[key] = build(section)
+            except ConfigError as fault:
+                self.leave_out(kind, section.name, fault.problem)
+                self._results[key] = fault.problem
+        result = self._results[key]
+        if isinstance(result, Problem):
+            raise ConfigError(result)
+        return cast(T, result)
+
+    def built(self, kind: str, of: type[T]) -> list[T]:
+        """List everything of a kind that ``once`` has built."""
+        results = [result for (built, _), result in self._results.items() if built == kind]
+        return [result for result in results if isinstance(result, of)]
+
+    def leave_out(self, kind: str, name: str, problem: Problem) -> None:
+        """Remember what a problem costs."""
+        self._left_out.setdefault(problem, {})[f"{kind} [{name}]"] = None
+        self._faulty.add(name.lower())
+
+    def problems(self) -> list[Problem]:
+        """List each fault once, with everything that is left out because of it."""
+        listed = list(self.reported)
+        for problem, costs in self._left_out.items():
+            *others, last = costs
+            what = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+            listed.append(Problem(problem.file, problem.line, f"{problem.text}; {what} left out"))
+        return listed
+
+    def unused(self) -> list[Problem]:
+        """List what someone wrote and this reading never asked for, whole sections in one line."""
+        listed: dict[Problem, None] = {}
+        for name in self.bindings.sections():
+            written = self.bindings.written_in(name)
+            if name.lower() not in self.asked:
+                text = f"nothing uses section [{name}]"
+                listed[Problem(written[0].file, written[0].line, text)] = None
+                continue
+            for binding in self._never_asked(name):
+                text = f"nothing uses [{name}]:{binding.tag}"
+                listed[Problem(binding.file, binding.line, text)] = None
+        return list(listed)
+
+    def misspelt(self) -> list[Problem]:
+        """List the unused tags that look like one the section could have had."""
+        listed: list[Problem] = []
+        for name in self.bindings.sections():
+            present = {binding.tag.lower() for binding in self.bindings.written_in(name)}
+            asked = self.asked.get(name.lower(), {})
+            missing = [tag for key, tag in asked.items() if key not in present]
+            for binding in self._never_asked(name):
+                if near := self.did_you_mean(binding.tag, missing):
+                    text = f"nothing uses [{name}]:{binding.tag}{near}"
+                    listed.append(Problem(binding.file, binding.line, text))
+        return listed
+
+    def _never_asked(self, name: str) -> list[Binding]:
+        # A section with a fault was not read to its end.
+        asked = self.asked.get(name.lower())
+        if asked is None or name.lower() in self._faulty:
+            return []
+        written = self.bindings.written_in(name)
+        return [binding for binding in written if binding.tag.lower() not in asked]
+
+    def did_you_mean(self, seen: str, candidates: Iterable[str]) -> str:
+        """Suggest the nearest candidate, as the end of a sentence; empty where none is near."""
+        self._suggestions += 1
+        if self._suggestions > _SUGGESTIONS_PER_READING:  # each costs up to a tenth of a second
+            return ""
+        spellings = {candidate.lower(): candidate for candidate in candidates}
+        near = difflib.get_close_matches(seen.lower(), spellings, 1, 0.75)
+        return f'; did you mean "{spellings[near[0]]}"?' if near else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """View one section, written, generated or both."""
+
+    reading: Reading
+    name: str
+    via: Place
+
+    def get(self, tag: str) -> str | None:
+        """Give a tag's value, None where it has none."""
+        self.reading.asked.setdefault(self.name.lower(), {})[tag.lower()] = tag
+        return self.reading.bindings.get(self.name, tag)
+
+    def place(self, tag: str = "") -> Place:
+        """Find the line to mend: the tag's, else the section's, else where the section is named."""
+        written = self.reading.bindings.written_in(self.name)
+        for binding in written:
+            if binding.tag.lower() == tag.lower():
+                return binding.file, binding.line
+        return (written[0].file, written[0].line) if written else self.via
+
+    def problem(self, tag: str, text: str, seen: str | None = None) -> Problem:
+        """Describe what is wrong with a tag; ``seen`` is the guilty part of its value."""
+        binding = self.reading.bindings.find(self.name, tag)
+        where = f"[{self.name}]:{tag}"
+        if binding is not None:
+            where += f"= {binding.shown if seen is None else seen}"
+        elif tag:
+            where += " is missing"
+        return Problem(*self.place(tag), f"{where if tag else f'[{self.name}]'}: {text}")
+
+    def fault(self, tag: str, text: str, seen: str | None = None) -> ConfigError:
+        """Make a fault of a tag, to be raised."""
+        return ConfigError(self.problem(tag, text, seen))
+
+    def warn(self, tag: str, text: str, seen: str | None = None) -> None:
+        """Point out what works and should still be looked at."""
+        self.reading.warnings[self.problem(tag, text, seen)] = None
+
+    def report(self, problem: Problem) -> None:
+        """Report what is wrong without leaving the section out."""
+        self.reading.reported[problem] = None
+
+    def text(self, tag: str, expected: str) -> str:
+        """Give the value of a tag that must have one."""
+        value = self.get(tag)
+        if not value:
+            raise self.fault(tag, f"expected {expected}")
+        return value
+
+    def elements(self, tag: str) -> list[str]:
+        """Give the elements of a list; empty ones are dropped with a warning."""
+        value = self.get(tag)
+        if not value:
+            return []
+        elements = split_list(value)
+        if "" in elements:
+            self.warn(tag, "the list has an empty element, which is ignored")
+        return [element for element in elements if element]
+
+    def number(self, tag: str, default: int, low: int, high: int) -> int:
+        """Give the number a tag holds, ``default`` where the tag is absent."""
+        value = self.get(tag)
+        if value is None:
+            return default
+        number = decimal(value)
+        if number is None or not low <= number <= high:
+            raise self.fault(tag, f"expected a number from {low} to {high}")
+        return number
+
+    def offer_accept(self, tag: str, unit: str) -> OfferAccept | None:
+        """Give what a ``V`` or ``V,MIN:MAX`` tag offers and accepts, None where it is absent."""
+        value = self.get(tag)
+        if value is None:
+            return None
+        match = _OFFER_ACCEPT.fullmatch(value)
+        if match is None:
+            raise self.fault(tag, f"expected V or V,MIN:MAX in {unit}, such as 3600,60:86400")
+        offer = int(match[1])
+        if match[2] is None:
+            return OfferAccept(offer, offer, offer)
+        low, high = int(match[2]), int(match[3])
+        if low > high:
+            raise self.fault(tag, f"nothing is from {low} to {high}; expected MIN before MAX")
+        return OfferAccept(offer, low, high, ranged=True)
+
+    def constant(self, tag: str, vocabulary: Vocabulary[E]) -> E | None:
+        """Give the number a constant's name stands for, None where the tag is absent.
+
+        Raises ConfigError for an unknown name and for what this version does not carry out.
+        """
+        value = self.get(tag)
+        if value is None:
+            return None
+        member = vocabulary.find(value)
+        if member is None:
+            raise self.fault(tag, self._expected(value, vocabulary))
+        if reason := unsupported_yet(member):
+            raise self.fault(tag, reason)
+        return member
+
+    def required_constant(self, tag: str, vocabulary: Vocabulary[E]) -> E:
+        """Give the number a constant's name stands for."""
+        member = self.constant(tag, vocabulary)
+        if member is None:
+            raise self.fault(tag, self._expected("", vocabulary))
+        return member
+
+    def follow(self, tag: str, name: str, generated: Iterable[str] = ()) -> Section:
+        """Open the section a tag names; ``generated`` are names to suggest besides."""
+        bindings = self.reading.bindings
+        if bindings.exists(name):
+            return self.reading.section(name, self.place(tag))
+        suggestion = self.reading.did_you_mean(name, [*bindings.sections(), *generated])
+        raise self.fault(tag, f"there is no section [{name}]{suggestion}", name)
+
+    def refuse(self, *tags: str) -> None:
+        """Raise ConfigError where a tag is present whose meaning this version does not carry out."""
+        for tag in tags:
+            if self.get(tag) is not None:
+                raise self.fault(tag, "this tag is not supported by this version")
+
+    def _expected(self, value: str, vocabulary: Vocabulary[E]) -> str:
+        usable = [n for n in vocabulary.names if not unsupported_yet(cast(E, vocabulary.find(n)))]
+        choice = f"one of {', '.join(usable)}" if len(usable) > 1 else "".join(usable)
+        suggestion = self.reading.did_you_mean(value, vocabulary.names) if value else ""
+        return f"expected {choice}{suggestion}"
+
+
+def decimal(text: str) -> int | None:
+    """Read a decimal number of at most ten digits, None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
