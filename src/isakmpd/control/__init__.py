@@ -1,0 +1,1 @@
+"""Turn what an administrator says into commands, and what the engine shows into text."""

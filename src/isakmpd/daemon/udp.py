@@ -1,0 +1,395 @@
+"""Carry IKE and ESP-in-UDP datagrams between the network and the daemon.
+
+One wildcard socket for each port and family serves every address, present and future: IP_PKTINFO
+tells which local address a datagram came to and from which one it leaves. With Listen-on there is
+one socket for each listed address and port instead, so that the others stay free for others.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final, Protocol
+
+from isakmpd.daemon.interfaces import address_of_interface
+from isakmpd.ike.transport import Transport
+
+Address = IPv4Address | IPv6Address
+Bind = Callable[[Address, int], socket.socket]
+
+NON_ESP_MARKER: Final = bytes(4)  # RFC 3948 section 2.2
+KEEPALIVE: Final = b"\xff"  # RFC 3948 section 2.3
+
+_IP_PKTINFO: Final = 8  # linux/in.h; this Python does not name it
+_PKTINFO_4 = struct.Struct("=i4s4s")  # interface, local address, destination in the header
+_PKTINFO_6 = struct.Struct("=16si")  # destination, interface
+_ANCILLARY_SPACE: Final = socket.CMSG_SPACE(_PKTINFO_6.size)
+_LARGEST_DATAGRAM: Final = 65535
+# Datagrams read from one socket before the event loop looks elsewhere.
+_BATCH: Final = 64
+_MOST_PATHS: Final = 4096
+_WILDCARDS: Final = (IPv4Address("0.0.0.0"), IPv6Address("::"))  # noqa: S104
+
+Ancillary = list[tuple[int, int, bytes]]
+Destination = tuple[str, int] | tuple[str, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Number our UDP ports; ``nat_t`` is None where NAT traversal is switched off."""
+
+    ike: int = 500
+    nat_t: int | None = 4500
+
+    def all(self) -> tuple[int, ...]:
+        """List the ports to bind, each once."""
+        return (self.ike,) if self.nat_t in (None, self.ike) else (self.ike, self.nat_t or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Hold one bound socket; ``address`` is a wildcard unless Listen-on named one."""
+
+    address: Address
+    port: int
+    encapsulated: bool
+    socket: socket.socket
+
+    def __str__(self) -> str:
+        return f"{self.address} port {self.port}"
+
+
+class EventLoop(Protocol):
+    """Call back when a descriptor can be read, as asyncio's loop does."""
+
+    def add_reader(self, fd: int, callback: Callable[[], object], /) -> object:
+        """Begin to watch a descriptor."""
+
+    def remove_reader(self, fd: int, /) -> object:
+        """Watch it no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """Say who gets what arrives: the engine IKE messages, the data plane ESP packets."""
+
+    ike: Callable[[bytes, Transport], None]
+    esp: Callable[[bytes, Transport], None]
+
+
+def open_udp_socket(address: Address, port: int) -> socket.socket:
+    """Open a UDP socket bound to ``address`` and ``port``; raises OSError.
+
+    Without SO_REUSEADDR: on Linux it would let a second daemon take the first one's datagrams,
+    and UDP needs no wait before a port is bound again.
+    """
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        if family == socket.AF_INET6:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        opened.bind(_destination(address, port))
+    except BaseException:
+        opened.close()
+        raise
+    return opened
+
+
+class UdpSockets:
+    """Own the daemon's UDP sockets: open them, read them, send from them.
+
+    ``bind`` opens a socket like ``open_udp_socket``, with whatever privilege and mark that takes.
+    ``log`` takes a line. ``families`` holds 4, 6 or both.
+    """
+
+    def __init__(
+        self,
+        bind: Bind,
+        receivers: Receivers,
+        loop: EventLoop,
+        log: Callable[[str], None],
+        *,
+        ports: Ports = Ports(),
+        families: tuple[int, ...] = (4, 6),
+    ) -> None:
+        self._bind = bind
+        self._receivers = receivers
+        self._loop = loop
+        self._log = log
+        self._ports = ports
+        self._families = families
+        self._listeners: dict[tuple[Address, int], Listener] = {}
+        self._paths: dict[
+            tuple[Address, int, Address, int], tuple[socket.socket, Ancillary, Destination]
+        ] = {}
+        self._missing: set[Address] = set()
+
+    @property
+    def listeners(self) -> tuple[Listener, ...]:
+        """List what is bound."""
+        return tuple(self._listeners.values())
+
+    def listen(self, listen_on: Sequence[str] = ()) -> tuple[str, ...]:
+        """Bind what ``listen_on`` asks for and release the rest; () asks for every address.
+
+        Returns a sentence for each socket that could not be had: fatal when the daemon starts, a
+        log line when it reloads. Addresses this host does not have (yet) and families it does not
+        speak are logged, not returned; ``retry_missing`` tries the addresses again.
+        """
+        wanted = self._addresses(listen_on)
+        for key in [key for key in self._listeners if key[0] not in wanted]:
+            self._release(key)
+        self._missing.clear()
+        failures = [self._listen_at(address) for address in wanted]
+        return tuple(failure for failure in failures if failure)
+
+    def retry_missing(self) -> None:
+        """Bind the Listen-on addresses that have appeared since."""
+        for address in list(self._missing):
+            self._missing.discard(address)
+            failure = self._listen_at(address, again=True)
+            if failure:
+                self._log(failure)
+            elif address not in self._missing:
+                self._log(f"udp: listening on {address}, which has appeared")
+
+    def local_address_for(self, remote: Address) -> Address | None:
+        """Choose our address for a first message to ``remote``; None where there is no way to it.
+
+        It is the first Listen-on address of the family, else the one the routing table prefers.
+        """
+        of_family = (a for a, _ in self._listeners if a.version == remote.version)
+        first = next(of_family, None)
+        if first is None or not first.is_unspecified:
+            return first
+        try:
+            with self._bind(first, 0) as probe:
+                # A connected UDP socket knows its source and has sent nothing.
+                probe.connect(_destination(remote, self._ports.ike))
+                return _scoped(*probe.getsockname())
+        except OSError as error:
+            self._log(f"udp: no local address to reach {remote} from: {_reason(error)}")
+            return None
+
+    def send(self, transport: Transport, octets: bytes) -> None:
+        """Send an IKE message, behind the non-ESP marker where it is encapsulated."""
+        self._send_or_log(transport, NON_ESP_MARKER + octets if transport.encapsulated else octets)
+
+    def send_keepalive(self, transport: Transport) -> None:
+        """Send a NAT keepalive."""
+        self._send_or_log(transport, KEEPALIVE)
+
+    def send_esp(
+        self, local: Address, local_port: int, remote: Address, remote_port: int, octets: bytes
+    ) -> int:
+        """Send an ESP packet in UDP; returns 0, or the errno of a packet that did not leave.
+
+        It logs nothing: a broken path would fill the log with a line for each packet.
+        """
+        key = (local, local_port, remote, remote_port)
+        path = self._paths.get(key) or self._find_path(key)
+        if path is None:
+            return errno.EADDRNOTAVAIL
+        outgoing, ancillary, destination = path
+        try:
+            outgoing.sendmsg((octets,), ancillary, 0, destination)
+        except OSError as error:
+            return self._send_again(path, octets, error)
+        return 0
+
+    def close(self) -> None:
+        """Release every socket."""
+        for key in list(self._listeners):
+            self._release(key)
+
+    # Opening
+
+    def _addresses(self, listen_on: Sequence[str]) -> list[Address]:
+        if not listen_on:
+            return [one for one in _WILDCARDS if one.version in self._families]
+        found: dict[Address, None] = {}
+        for text in listen_on:
+            try:
+                address = ip_address(text)
+            except ValueError:
+                named = address_of_interface(text)
+                if named is None:
+                    self._log(f"udp: Listen-on names {text}, no address or interface with one")
+                    continue
+                address = named
+            if address.version in self._families:
+                found[address] = None
+        return list(found)
+
+    def _listen_at(self, address: Address, again: bool = False) -> str | None:
+        for port in self._ports.all():
+            if (address, port) in self._listeners:
+                continue
+            try:
+                self._add(address, port)
+            except OSError as error:
+                if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                    self._set_aside(address, error, again)
+                    return None
+                return f"udp: cannot listen on {address} port {port}: {_reason(error)}"
+        return None
+
+    def _set_aside(self, address: Address, error: OSError, again: bool) -> None:
+        if not address.is_unspecified:
+            self._missing.add(address)
+        if not again:
+            self._log(f"udp: not listening on {address}: {_reason(error)}")
+
+    def _add(self, address: Address, port: int) -> None:
+        opened = self._bind(address, port)
+        opened.setblocking(False)
+        if address.version == 4:
+            opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        else:
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        listener = Listener(address, port, port == self._ports.nat_t, opened)
+        self._listeners[address, port] = listener
+        self._paths.clear()
+        self._loop.add_reader(opened.fileno(), lambda: self._drain(listener))
+
+    def _release(self, key: tuple[Address, int]) -> None:
+        released = self._listeners.pop(key).socket
+        self._paths.clear()
+        self._loop.remove_reader(released.fileno())
+        released.close()
+
+    # Receiving
+
+    def _drain(self, listener: Listener) -> None:
+        receive = listener.socket.recvmsg
+        for _ in range(_BATCH):
+            try:
+                octets, ancillary, flags, source = receive(_LARGEST_DATAGRAM, _ANCILLARY_SPACE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                # An ICMP error about an earlier datagram: reading it has cleared it.
+                self._log(f"udp: reading {listener}: {_reason(error)}")
+                return
+            if flags & socket.MSG_TRUNC or not ancillary:
+                continue
+            transport = _arrival(ancillary[0][2], listener.port, source, listener.encapsulated)
+            if transport is not None:
+                self._deliver(octets, transport)
+
+    def _deliver(self, octets: bytes, transport: Transport) -> None:
+        if octets == KEEPALIVE:
+            return
+        if not transport.encapsulated:
+            self._receivers.ike(octets, transport)
+        elif octets[:4] == NON_ESP_MARKER:
+            self._receivers.ike(octets[4:], transport)
+        else:
+            self._receivers.esp(octets, transport)
+
+    # Sending
+
+    def _send_or_log(self, transport: Transport, octets: bytes) -> None:
+        failed = self.send_esp(
+            transport.local, transport.local_port, transport.remote, transport.remote_port, octets
+        )
+        if failed:
+            self._log(
+                f"udp: sending to {transport.remote} port {transport.remote_port} from"
+                f" {transport.local} port {transport.local_port}: {os.strerror(failed)}"
+            )
+
+    def _find_path(
+        self, key: tuple[Address, int, Address, int]
+    ) -> tuple[socket.socket, Ancillary, Destination] | None:
+        local, local_port, remote, remote_port = key
+        wildcard = _WILDCARDS[0] if local.version == 4 else _WILDCARDS[1]
+        listener = self._listeners.get((local, local_port))
+        listener = listener or self._listeners.get((wildcard, local_port))
+        if listener is None or local.version != remote.version:
+            return None
+        if len(self._paths) >= _MOST_PATHS:
+            self._paths.clear()
+        path = (listener.socket, _leave_from(local), _destination(remote, remote_port))
+        self._paths[key] = path
+        return path
+
+    def _send_again(
+        self,
+        path: tuple[socket.socket, Ancillary, Destination],
+        octets: bytes,
+        error: OSError,
+    ) -> int:
+        """Try once more after an ICMP error about an earlier datagram, which this call cleared."""
+        if error.errno not in (errno.ECONNREFUSED, errno.EHOSTUNREACH):
+            return error.errno or errno.EIO
+        try:
+            path[0].sendmsg((octets,), path[1], 0, path[2])
+        except OSError as again:
+            return again.errno or errno.EIO
+        return 0
+
+
+@lru_cache(maxsize=4096)
+def _arrival(
+    packet_info: bytes, local_port: int, source: Destination, encapsulated: bool
+) -> Transport | None:
+    """Name both ends of a datagram; None for one that was not sent to an address of ours alone."""
+    local: Address
+    if len(packet_info) == _PKTINFO_4.size:
+        _, ours, destination = _PKTINFO_4.unpack(packet_info)
+        if ours != destination:  # a broadcast or multicast
+            return None
+        local = IPv4Address(ours)
+    else:
+        destination, interface = _PKTINFO_6.unpack(packet_info)
+        local = IPv6Address(destination)
+        if local.is_multicast:
+            return None
+        if local.is_link_local:
+            local = IPv6Address(f"{local}%{interface}")
+    if source[1] == 0:  # nobody can be answered there
+        return None
+    return Transport(local, local_port, _scoped(*source), source[1], encapsulated)
+
+
+def _scoped(host: str, _port: int, _flow: int = 0, scope: int = 0) -> Address:
+    """Read a socket address, keeping the interface of a link-local one."""
+    address = ip_address(host.partition("%")[0])
+    return IPv6Address(f"{address}%{scope}") if scope else address
+
+
+def _interface_of(address: IPv6Address) -> int:
+    scope = address.scope_id
+    if scope is None:
+        return 0
+    return int(scope) if scope.isdecimal() else socket.if_nametoindex(scope)
+
+
+def _destination(address: Address, port: int) -> Destination:
+    if isinstance(address, IPv4Address):
+        return (str(address), port)
+    return (str(address).partition("%")[0], port, 0, _interface_of(address))
+
+
+def _leave_from(local: Address) -> Ancillary:
+    if isinstance(local, IPv4Address):
+        info = _PKTINFO_4.pack(0, local.packed, bytes(4))
+        return [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
+    info = _PKTINFO_6.pack(local.packed, _interface_of(local))
+    return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
+
+
+def _reason(error: OSError) -> str:
+    text = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        return f"{text} (another IKE daemon holds it)"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{text} (a port below 1024 takes root or CAP_NET_BIND_SERVICE)"
+    return text

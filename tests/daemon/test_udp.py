@@ -1,0 +1,350 @@
+"""UDP sockets: every datagram comes with its true local address and leaves from the one asked."""
+
+import ctypes
+import errno
+import selectors
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import pytest
+
+from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets, open_udp_socket
+from isakmpd.ike.transport import Transport
+from lab.namespace import Namespace
+
+MESSAGE = b"an IKE message"
+MARKER = bytes(4)
+ESP = bytes.fromhex("0000100100000001") + b"sealed"
+HERE = IPv4Address("127.0.0.1")
+ALSO_HERE = IPv4Address("127.0.0.2")
+NOT_HERE = "192.0.2.1"
+
+
+class Loop:
+    """An event loop of one turn: call back whoever can read now."""
+
+    def __init__(self) -> None:
+        """Watch nothing yet."""
+        self.selector = selectors.DefaultSelector()
+
+    def add_reader(self, fd: int, callback: Callable[[], object], /) -> None:
+        """Begin to watch a descriptor."""
+        self.selector.register(fd, selectors.EVENT_READ, callback)
+
+    def remove_reader(self, fd: int, /) -> None:
+        """Watch it no longer."""
+        self.selector.unregister(fd)
+
+    def turn(self, seconds: float = 0.05) -> None:
+        """Wait until something can be read, and call back once whoever watches it."""
+        for key, _ in self.selector.select(seconds):
+            key.data()
+
+
+@dataclass
+class Host:
+    """UDP sockets on free ports, and everything that came out of them."""
+
+    ports: Ports
+    bind: Bind = open_udp_socket
+    ike: list[tuple[bytes, Transport]] = field(default_factory=list)
+    esp: list[tuple[bytes, Transport]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    loop: Loop = field(default_factory=Loop)
+
+    def __post_init__(self) -> None:
+        """Make the sockets, bound nowhere yet."""
+        receivers = Receivers(
+            ike=lambda octets, transport: self.ike.append((octets, transport)),
+            esp=lambda octets, transport: self.esp.append((octets, transport)),
+        )
+        self.udp = UdpSockets(self.bind, receivers, self.loop, self.lines.append, ports=self.ports)
+
+
+def free_ports() -> Ports:
+    """Find two ports nobody uses."""
+    with (
+        open_udp_socket(IPv6Address("::1"), 0) as one,
+        open_udp_socket(IPv6Address("::1"), 0) as other,
+    ):
+        return Ports(one.getsockname()[1], other.getsockname()[1])
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """Make a host that listens nowhere yet."""
+    made = Host(free_ports())
+    yield made
+    made.udp.close()
+
+
+@pytest.fixture
+def peer() -> Iterator[socket.socket]:
+    """Open a plain socket of a peer at 127.0.0.3."""
+    with open_udp_socket(IPv4Address("127.0.0.3"), 0) as opened:
+        opened.setblocking(True)
+        opened.settimeout(2)
+        yield opened
+
+
+def transport_to(peer: socket.socket, local: IPv4Address, port: int, nat_t: bool) -> Transport:
+    """Name the way from us to the peer."""
+    address, peer_port = peer.getsockname()
+    return Transport(local, port, ip_address(address), peer_port, nat_t)
+
+
+@pytest.mark.parametrize("local", [HERE, ALSO_HERE])
+@pytest.mark.parametrize("listen_on", [[], ["127.0.0.1", "127.0.0.2"]])
+def test_a_message_comes_with_both_its_ends(
+    host: Host, peer: socket.socket, local: IPv4Address, listen_on: list[str]
+) -> None:
+    """The local address is the one the peer wrote to, on a wildcard and on a listed socket."""
+    assert host.udp.listen(listen_on) == ()
+    peer.sendto(MESSAGE, (str(local), host.ports.ike))
+    host.loop.turn()
+    assert host.ike == [(MESSAGE, transport_to(peer, local, host.ports.ike, False))]
+
+
+@pytest.mark.parametrize("local", [HERE, ALSO_HERE])
+@pytest.mark.parametrize("listen_on", [[], ["127.0.0.1", "127.0.0.2"]])
+@pytest.mark.parametrize("nat_t", [False, True])
+def test_a_message_leaves_from_the_address_its_transport_names(
+    host: Host,
+    peer: socket.socket,
+    local: IPv4Address,
+    listen_on: list[str],
+    nat_t: bool,
+) -> None:
+    """Source address and port are the transport's; the NAT-T port adds the marker."""
+    host.udp.listen(listen_on)
+    port = host.ports.all()[nat_t]
+    host.udp.send(transport_to(peer, local, port, nat_t), MESSAGE)
+    on_the_wire = MARKER + MESSAGE if nat_t else MESSAGE
+    assert peer.recvfrom(100) == (on_the_wire, (str(local), port))
+
+
+@pytest.mark.parametrize(
+    ("datagram", "ike", "esp"),
+    [
+        (MARKER + MESSAGE, [MESSAGE], []),
+        (MARKER, [b""], []),
+        (ESP, [], [ESP]),
+        (b"\xff", [], []),
+        (b"\xff\xff", [], [b"\xff\xff"]),
+        (b"", [], [b""]),
+    ],
+)
+def test_the_nat_t_port_tells_ike_esp_and_keepalives_apart(
+    host: Host, peer: socket.socket, datagram: bytes, ike: list[bytes], esp: list[bytes]
+) -> None:
+    """The marker is stripped, ESP goes to the data plane, a keepalive to nobody."""
+    host.udp.listen()
+    peer.sendto(datagram, (str(HERE), host.ports.nat_t))
+    host.loop.turn()
+    expected = transport_to(peer, HERE, host.ports.nat_t or 0, True)
+    assert host.ike == [(octets, expected) for octets in ike]
+    assert host.esp == [(octets, expected) for octets in esp]
+
+
+def test_a_keepalive_is_one_octet_without_marker(host: Host, peer: socket.socket) -> None:
+    """RFC 3948 section 2.3."""
+    host.udp.listen()
+    host.udp.send_keepalive(transport_to(peer, HERE, host.ports.nat_t or 0, True))
+    assert peer.recv(100) == b"\xff"
+
+
+def test_esp_leaves_as_it_is(host: Host, peer: socket.socket) -> None:
+    """The data plane shares the NAT-T socket: the NAT keeps one mapping for both."""
+    host.udp.listen()
+    nat_t = host.ports.nat_t or 0
+    address, port = peer.getsockname()
+    assert host.udp.send_esp(HERE, nat_t, ip_address(address), port, ESP) == 0
+    assert peer.recvfrom(100) == (ESP, (str(HERE), nat_t))
+
+
+def test_ipv6_works_alike(host: Host) -> None:
+    """A message over IPv6 comes with both ends and can be answered."""
+    host.udp.listen()
+    with open_udp_socket(IPv6Address("::1"), 0) as peer:
+        peer.sendto(MESSAGE, ("::1", host.ports.ike))
+        host.loop.turn()
+        ((octets, transport),) = host.ike
+        assert octets == MESSAGE
+        assert (transport.local, transport.local_port) == (IPv6Address("::1"), host.ports.ike)
+        host.udp.send(transport, b"an answer")
+        assert peer.recvfrom(100)[0] == b"an answer"
+
+
+def test_a_burst_loses_nothing(host: Host, peer: socket.socket) -> None:
+    """What one turn leaves behind the next one reads, in order."""
+    host.udp.listen()
+    burst = [b"%d" % number for number in range(150)]
+    for octets in burst:
+        peer.sendto(octets, (str(HERE), host.ports.ike))
+    for _ in range(5):
+        host.loop.turn()
+    assert [octets for octets, _ in host.ike] == burst
+
+
+def test_an_address_not_listed_is_left_alone(host: Host, peer: socket.socket) -> None:
+    """With Listen-on other addresses are free for others, and nothing leaves from them."""
+    host.udp.listen(["127.0.0.1"])
+    with open_udp_socket(ALSO_HERE, host.ports.ike):
+        host.udp.send(transport_to(peer, ALSO_HERE, host.ports.ike, False), MESSAGE)
+    assert host.lines == [
+        f"udp: sending to 127.0.0.3 port {peer.getsockname()[1]} from 127.0.0.2"
+        f" port {host.ports.ike}: Cannot assign requested address"
+    ]
+
+
+def test_a_listed_address_this_host_lacks_is_said_and_no_failure(host: Host) -> None:
+    """A shared address may be with the other machine just now."""
+    assert host.udp.listen(["127.0.0.1", NOT_HERE]) == ()
+    assert {str(listener.address) for listener in host.udp.listeners} == {"127.0.0.1"}
+    assert host.lines == [f"udp: not listening on {NOT_HERE}: Cannot assign requested address"]
+
+
+def test_a_port_taken_by_another_daemon_is_a_failure(host: Host) -> None:
+    """Nobody shares our port in silence: the sentence says what is wrong."""
+    with open_udp_socket(IPv4Address("127.0.0.1"), host.ports.ike):
+        (failure,) = host.udp.listen(["127.0.0.1"])
+    assert failure == (
+        f"udp: cannot listen on 127.0.0.1 port {host.ports.ike}:"
+        " Address already in use (another IKE daemon holds it)"
+    )
+
+
+def test_a_name_nobody_has_is_said(host: Host) -> None:
+    """Listen-on takes addresses and interfaces."""
+    host.udp.listen(["nothing0", "127.0.0.1"])
+    assert host.lines == ["udp: Listen-on names nothing0, no address or interface with one"]
+
+
+def test_an_interface_stands_for_its_first_address(host: Host) -> None:
+    """Listen-on= lo means 127.0.0.1."""
+    host.udp.listen(["lo"])
+    assert {listener.address for listener in host.udp.listeners} == {HERE}
+
+
+def test_a_reload_keeps_the_sockets_that_stay(host: Host, peer: socket.socket) -> None:
+    """A socket both lists name is not closed: a datagram waiting in it arrives."""
+    host.udp.listen(["127.0.0.1", "127.0.0.2"])
+    peer.sendto(MESSAGE, (str(HERE), host.ports.ike))
+    assert host.udp.listen(["127.0.0.1"]) == ()
+    host.loop.turn()
+    assert [octets for octets, _ in host.ike] == [MESSAGE]
+    assert {listener.address for listener in host.udp.listeners} == {HERE}
+
+
+def test_a_reload_moves_from_listed_addresses_to_all_and_back(host: Host) -> None:
+    """The sockets that go are released before those that come are bound."""
+    for listen_on in (["127.0.0.1"], [], ["127.0.0.1"]):
+        assert host.udp.listen(listen_on) == ()
+
+
+def test_a_closed_peer_port_harms_nothing(host: Host, peer: socket.socket) -> None:
+    """An ICMP error about one peer stops neither sending nor receiving."""
+    host.udp.listen()
+    gone = Transport(HERE, host.ports.ike, HERE, free_ports().ike)
+    for _ in range(3):
+        host.udp.send(gone, MESSAGE)
+        host.loop.turn(0)
+    there = transport_to(peer, HERE, host.ports.ike, False)
+    host.udp.send(there, MESSAGE)
+    assert peer.recv(100) == MESSAGE
+    peer.sendto(b"an answer", (str(HERE), host.ports.ike))
+    host.loop.turn()
+    assert host.ike == [(b"an answer", there)]
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "octets", "failed"),
+    [
+        (HERE, HERE, bytes(70000), errno.EMSGSIZE),
+        (IPv4Address(NOT_HERE), HERE, ESP, None),
+        (HERE, IPv6Address("::1"), ESP, errno.EADDRNOTAVAIL),
+    ],
+)
+def test_what_cannot_be_sent_is_reported_not_raised(
+    host: Host,
+    local: IPv4Address,
+    remote: IPv4Address | IPv6Address,
+    octets: bytes,
+    failed: int | None,
+) -> None:
+    """Too large, from an address not ours, from one family to the other."""
+    host.udp.listen()
+    result = host.udp.send_esp(local, host.ports.nat_t or 0, remote, 4500, octets)
+    assert result == failed if failed else result != 0
+    assert host.lines == []
+
+
+def test_the_routing_table_chooses_the_address_of_a_first_message(host: Host) -> None:
+    """Without Listen-on the source is the one the route prefers."""
+    host.udp.listen()
+    assert host.udp.local_address_for(IPv4Address("127.0.0.9")) == HERE
+    assert host.udp.local_address_for(IPv6Address("::1")) == IPv6Address("::1")
+
+
+def test_listen_on_chooses_the_address_of_a_first_message(host: Host) -> None:
+    """With it, the first listed one; a family without one has none."""
+    host.udp.listen(["127.0.0.2", "127.0.0.1"])
+    assert host.udp.local_address_for(IPv4Address("127.0.0.9")) == ALSO_HERE
+    assert host.udp.local_address_for(IPv6Address("::1")) is None
+
+
+@pytest.mark.parametrize(
+    ("ports", "bound"),
+    [(Ports(), (500, 4500)), (Ports(nat_t=None), (500,)), (Ports(4500), (4500,))],
+)
+def test_ports(ports: Ports, bound: tuple[int, ...]) -> None:
+    """NAT-T can be off, and one port can serve both."""
+    assert ports.all() == bound
+
+
+def inside(namespace: Namespace, open_socket: Callable[[], socket.socket]) -> socket.socket:
+    """Open a socket in a namespace: it stays there, whoever uses it."""
+
+    def enter_and_open() -> socket.socket:
+        with namespace.mount.open("rb") as mount:
+            assert ctypes.CDLL(None, use_errno=True).setns(mount.fileno(), 0) == 0
+        return open_socket()
+
+    # A thread of its own: the namespace is each thread's.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(enter_and_open).result()
+
+
+@pytest.mark.namespaces
+@pytest.mark.parametrize("listen_on", [[], ["127.0.0.1", NOT_HERE]])
+def test_an_address_that_appears_later_is_served(listen_on: list[str]) -> None:
+    """A wildcard socket needs no rescan; a listed address is bound at the next retry."""
+    with Namespace("udp") as namespace:
+        host = Host(Ports(), bind=lambda a, p: inside(namespace, lambda: open_udp_socket(a, p)))
+        assert host.udp.listen(listen_on) == ()
+        namespace.address(f"{NOT_HERE}/32")
+        host.udp.retry_missing()
+        with inside(namespace, lambda: open_udp_socket(HERE, 0)) as peer:
+            peer.sendto(MESSAGE, (NOT_HERE, 500))
+            host.loop.turn()
+            assert [transport.local for _, transport in host.ike] == [IPv4Address(NOT_HERE)]
+        host.udp.close()
+
+
+@pytest.mark.namespaces
+def test_a_broadcast_is_not_for_us() -> None:
+    """IKE is between two addresses: a datagram to many gets no answer."""
+    with Namespace("udp") as namespace:
+        namespace.address("192.0.2.1/24")
+        host = Host(Ports(), bind=lambda a, p: inside(namespace, lambda: open_udp_socket(a, p)))
+        host.udp.listen()
+        with inside(namespace, lambda: open_udp_socket(HERE, 0)) as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            peer.sendto(b"to all", ("127.255.255.255", 500))
+            peer.sendto(b"to one", ("127.0.0.1", 500))
+            host.loop.turn()
+        assert [octets for octets, _ in host.ike] == [b"to one"]
+        host.udp.close()
