@@ -90,6 +90,11 @@ def _suites(section: Section) -> tuple[str, tuple[Suite, ...]]:
         return everyone.name, suites(everyone, "Default-phase-2-suites")
     name = section.text("Configuration", "the name of an IPsec-configuration section")
     configuration = section.follow("Configuration", name)
+    found = section.reading.once("IPsec-configuration", configuration, _configured_suites)
+    return configuration.name, found
+
+
+def _configured_suites(configuration: Section) -> tuple[Suite, ...]:
     check_doi(configuration)
     configuration.constant("EXCHANGE_TYPE", constants.PHASE_2_EXCHANGE)
     found = suites(configuration, "Suites")
@@ -99,7 +104,7 @@ def _suites(section: Section) -> tuple[str, tuple[Suite, ...]]:
             "one offer has room for one GROUP_DESCRIPTION:"
             " only the suites with that of the first are offered, the others are accepted",
         )
-    return configuration.name, found
+    return found
 
 
 def _client_id(section: Section, tag: str) -> ClientId | None:

@@ -18,13 +18,10 @@ _TRANSPORTS = ("udp", "udp_physical", "udp_encap")
 def peer(section: Section) -> Peer:
     """Read an ISAKMP-peer section."""
     check_phase(section, "1")
-    _check_transport(section)
-    configuration = _configuration(section)
-    check_doi(configuration)
-    exchange_type = configuration.required_constant("EXCHANGE_TYPE", constants.PHASE_1_EXCHANGE)
-    transforms = each(
-        configuration, "Transforms", "transform", phase_1_transform, main_mode_names()
-    )
+    _check_transport_and_flags(section)
+    name = section.get("Configuration") or DEFAULT_PHASE_1_CONFIGURATION
+    configuration = section.follow("Configuration", name)
+    exchange_type, transforms = section.reading.once("ISAKMP-configuration", configuration, _offer)
     remote = address(section, "Address")
     family = remote.version if remote else EITHER_FAMILY
     return Peer(
@@ -57,7 +54,7 @@ def check_doi(section: Section) -> None:
         raise section.fault("DOI", "expected IPSEC")
 
 
-def _check_transport(section: Section) -> None:
+def _check_transport_and_flags(section: Section) -> None:
     value = section.get("Transport")
     if value is not None and value.lower() not in _TRANSPORTS:
         raise section.fault("Transport", "expected udp")
@@ -68,9 +65,13 @@ def _check_transport(section: Section) -> None:
             section.warn("Flags", "expected ikecfg; the flag is ignored", flag)
 
 
-def _configuration(section: Section) -> Section:
-    name = section.get("Configuration")
-    return section.follow("Configuration", name or DEFAULT_PHASE_1_CONFIGURATION)
+def _offer(configuration: Section) -> tuple[ExchangeType, tuple[Phase1Transform, ...]]:
+    check_doi(configuration)
+    exchange_type = configuration.required_constant("EXCHANGE_TYPE", constants.PHASE_1_EXCHANGE)
+    transforms = each(
+        configuration, "Transforms", "transform", phase_1_transform, main_mode_names()
+    )
+    return exchange_type, transforms
 
 
 def _pre_shared_key(

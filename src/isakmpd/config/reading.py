@@ -21,7 +21,8 @@ E = TypeVar("E", bound=OpenEnum)
 Place = tuple[str, int]  # file and line
 
 _BUILT_IN: Place = (GENERATED, 0)
-_SUGGESTIONS_PER_READING = 20
+_MOST_SUGGESTIONS = 20
+_MOST_NAMES = 5
 _OFFER_ACCEPT = re.compile(r"(\d{1,10})\s*(?:,\s*(\d{1,10})\s*:\s*(\d{1,10}))?", re.ASCII)
 
 
@@ -61,10 +62,10 @@ class Reading:
     reported: dict[Problem, None] = field(default_factory=dict)
     warnings: dict[Problem, None] = field(default_factory=dict)
     asked: dict[str, dict[str, str]] = field(default_factory=dict)  # section -> tags asked for
-    _left_out: dict[Problem, dict[str, None]] = field(default_factory=dict)
+    _left_out: dict[Problem, dict[tuple[str, str], None]] = field(default_factory=dict)
     _results: dict[tuple[str, str], object] = field(default_factory=dict)
     _faulty: set[str] = field(default_factory=set)
-    _suggestions: int = 0
+    _suggestions: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
 
     def section(self, name: str, via: Place = _BUILT_IN) -> Section:
         """Open a section; ``via`` is the place to blame where nobody wrote the section itself."""
@@ -94,16 +95,15 @@ class Reading:
 
     def leave_out(self, kind: str, name: str, problem: Problem) -> None:
         """Remember what a problem costs."""
-        self._left_out.setdefault(problem, {})[f"{kind} [{name}]"] = None
+        self._left_out.setdefault(problem, {})[kind, name] = None
         self._faulty.add(name.lower())
 
     def problems(self) -> list[Problem]:
         """List each fault once, with everything that is left out because of it."""
         listed = list(self.reported)
         for problem, costs in self._left_out.items():
-            *others, last = costs
-            what = f"{', '.join(others)} and {last} are" if others else f"{last} is"
-            listed.append(Problem(problem.file, problem.line, f"{problem.text}; {what} left out"))
+            text = f"{problem.text}; {_left_out(list(costs))} left out"
+            listed.append(Problem(problem.file, problem.line, text))
         return listed
 
     def unused(self) -> list[Problem]:
@@ -143,12 +143,15 @@ class Reading:
 
     def did_you_mean(self, seen: str, candidates: Iterable[str]) -> str:
         """Suggest the nearest candidate, as the end of a sentence; empty where none is near."""
-        self._suggestions += 1
-        if self._suggestions > _SUGGESTIONS_PER_READING:  # each costs up to a tenth of a second
-            return ""
-        spellings = {candidate.lower(): candidate for candidate in candidates}
-        near = difflib.get_close_matches(seen.lower(), spellings, 1, 0.75)
-        return f'; did you mean "{spellings[near[0]]}"?' if near else ""
+        choice = tuple(candidates)
+        key = (seen, choice)
+        if key not in self._suggestions:
+            # Among thousands of generated names each search takes a while.
+            if len(self._suggestions) == _MOST_SUGGESTIONS:
+                return ""
+            self._suggestions[key] = _nearest(seen.lower(), choice)
+        near = self._suggestions[key]
+        return f'; did you mean "{near}"?' if near else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +271,7 @@ class Section:
         raise self.fault(tag, f"there is no section [{name}]{suggestion}", name)
 
     def refuse(self, *tags: str) -> None:
-        """Raise ConfigError where a tag is present whose meaning this version does not carry out."""
+        """Raise ConfigError where a tag is present that this version does not carry out."""
         for tag in tags:
             if self.get(tag) is not None:
                 raise self.fault(tag, "this tag is not supported by this version")
@@ -283,3 +286,27 @@ class Section:
 def decimal(text: str) -> int | None:
     """Read a decimal number of at most ten digits, None for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
+
+
+def _nearest(seen: str, candidates: Iterable[str]) -> str:
+    alike = (each for each in candidates if abs(len(each) - len(seen)) <= 3)
+    spellings = {each.lower(): each for each in alike}
+    near = difflib.get_close_matches(seen, spellings, 1, 0.75)
+    return spellings[near[0]] if near else ""
+
+
+def _left_out(costs: list[tuple[str, str]]) -> str:
+    by_kind: dict[str, list[str]] = {}
+    for kind, name in costs:
+        by_kind.setdefault(kind, []).append(f"[{name}]")
+    groups: list[str] = []
+    for kind, names in by_kind.items():
+        shown = names[:_MOST_NAMES]
+        if len(names) > _MOST_NAMES:
+            shown.append(f"{len(names) - _MOST_NAMES} more")
+        groups.append(f"{kind}{'s' if len(names) > 1 else ''} {_and(shown)}")
+    return f"{_and(groups)} {'are' if len(costs) > 1 else 'is'}"
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
