@@ -13,7 +13,6 @@ COMMANDS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "ping": "iputils-ping",
-    "tcpdump": "tcpdump",
 }
 COMMANDS_FOR_TESTS = {**COMMANDS, "nft": "nftables"}
 

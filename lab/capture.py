@@ -1,13 +1,13 @@
-"""Recording a wire with tcpdump, from before the first packet to after the last."""
+"""Recording a wire, from before the first packet to after the last."""
 
-import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from lab import traffic
+from lab import recorder, traffic
 from lab.deadline import until
 from lab.namespace import Namespace
 
@@ -21,16 +21,15 @@ class Capture:
         self.device = device
         self.file = folder / f"{namespace.label}-{device}.pcap"
         self.packets: list[traffic.Packet] = []
-        self._notes = self.file.with_suffix(".tcpdump")
+        self._notes = self.file.with_suffix(".notes")
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start recording and return once nothing can be missed."""
         self._notes.unlink(missing_ok=True)
-        # -Z root: as its own user tcpdump could not write into a private folder.
-        command = ["tcpdump", "-Z", "root", "-i", self.device, "--immediate-mode", "-U", "-n"]
-        self._process = self.namespace.spawn(*command, "-w", self.file, output=self._notes)
-        until(lambda: "listening on" in self._read_notes(), 10, f"tcpdump on {self.device}")
+        command = (sys.executable, recorder.__file__, self.device, self.file)
+        self._process = self.namespace.spawn(*command, output=self._notes)
+        until(lambda: recorder.READY in self._notes.read_text(), 10, f"recorder of {self.device}")
         return self
 
     def __exit__(
@@ -47,27 +46,12 @@ class Capture:
 
     def stop(self) -> list[traffic.Packet]:
         """Stop once every packet is on file and return them; a packet lost raises ValueError."""
-        process = self._process
+        process, self._process = self._process, None
         if process is None:
             return self.packets
-        self._process = None
-        self._settle()
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=10)
-        lost = re.search(r"([1-9]\d*) packets? dropped by kernel", self._read_notes())
-        if lost:
-            raise ValueError(f"tcpdump missed {lost[1]} packets: the capture proves nothing")
+        if process.wait(timeout=10) != 0:
+            notes = self._notes.read_text().strip()
+            raise ValueError(f"the recording of {self.device} proves nothing: {notes}")
         self.packets = traffic.read(self.file)
         return self.packets
-
-    def _settle(self) -> None:
-        sizes: list[int] = []
-
-        def at_rest() -> bool:
-            sizes.append(self.file.stat().st_size)
-            return len(sizes) > 5 and len(set(sizes[-5:])) == 1
-
-        until(at_rest, 10, f"silence on {self.device}")
-
-    def _read_notes(self) -> str:
-        return self._notes.read_text(errors="replace") if self._notes.exists() else ""

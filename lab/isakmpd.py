@@ -62,9 +62,7 @@ class Isakmpd:
     def start(self) -> None:
         """Start the daemon and wait until its FIFO is read."""
         self._process = self.namespace.spawn(
-            PROGRAM,
-            *("-d", "-v", *self.options),
-            *("-c", str(self.configuration_file), "--run-dir", str(self.folder)),
+            *self._command(),
             output=self.log_file,
         )
         until(self._listens, 15, f"FIFO of isakmpd {self.namespace.label}")
@@ -145,6 +143,14 @@ class Isakmpd:
     def wait_log(self, text: str, seconds: float = 20) -> None:
         """Wait until the log holds a text."""
         until(lambda: text in self.log(), seconds, f"{text!r} in {self.log_file}")
+
+    def command_line(self) -> str:
+        """Return the command as one would type it."""
+        return " ".join(["isakmpd", *self._command()[1:]])
+
+    def _command(self) -> list[str]:
+        words = [str(PROGRAM), "-d", "-v", *self.options]
+        return [*words, "-c", str(self.configuration_file), "--run-dir", str(self.folder)]
 
     def _write(self, line: str) -> None:
         # Not blocking: without a reader, opening fails instead of hanging.
