@@ -62,7 +62,7 @@ class Namespace:
     def prefix(self) -> list[str]:
         """Return the words that make a command run in here.
 
-        Not `ip netns exec`: that mounts a new /sys, which a container may refuse.
+        Not `ip netns exec` or `ip -n`: they mount a new /sys, which a container may refuse.
         """
         return ["nsenter", f"--net={self.mount}", "--"]
 
@@ -111,7 +111,7 @@ class Namespace:
 
     def ip(self, *words: str) -> str:
         """Run ip(8) on this namespace and return what it prints."""
-        return _plainly("ip", "-n", self.name, *words)
+        return self.run("ip", *words).stdout
 
     def address(self, cidr: str, device: str = "lo") -> None:
         """Add an address, by default to `lo`: a LAN without hosts, written with /32."""
