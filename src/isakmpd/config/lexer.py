@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 from isakmpd.config.model import Problem
 
 BLANKS = " \t\v\f\r"
 _COMMENT_MARKS = ("#", ";")
-_SECRET_TAGS = ("authentication",)
+_TAG_OF_KEYS = "authentication"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,12 @@ class Binding:
 
     @property
     def shown(self) -> str:
-        """Give the value as logs and reports may print it."""
-        return "<hidden>" if self.tag.lower() in _SECRET_TAGS else self.value
+        """Give the value for logs and reports: keys stay hidden, even under a misspelt tag."""
+        tag = self.tag.lower()
+        if "_" in tag:  # AUTHENTICATION_METHOD and AUTHENTICATION_ALGORITHM name no secrets
+            return self.value
+        alike = SequenceMatcher(None, tag, _TAG_OF_KEYS).ratio() > 0.75
+        return "<hidden>" if alike else self.value
 
 
 @dataclass(frozen=True, slots=True)

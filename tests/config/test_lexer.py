@@ -1,0 +1,170 @@
+"""What a line of isakmpd.conf means."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isakmpd.config.lexer import Binding, lex, split_list
+
+
+def values(text: str) -> dict[tuple[str, str], str]:
+    """Give what a text binds, by section and tag as written."""
+    return {(b.section, b.tag): b.value for b in lex(text, "f").bindings}
+
+
+def complaints(text: str) -> list[str]:
+    """Give the problems of a text as a log shows them."""
+    return [str(problem) for problem in lex(text, "f").problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "tag", "value"),
+    [
+        ("[S]\nTag=value\n", "Tag", "value"),
+        ("[S]\nTag=\t\tvalue \t\n", "Tag", "value"),
+        ("[S]\nTag \t= value\n", "Tag", "value"),
+        ("[S]\nTag=value", "Tag", "value"),
+        ("[S]\r\nTag=value\r\n", "Tag", "value"),
+        ("\ufeff[S]\nTag=value\n", "Tag", "value"),
+        ("[S]\nTag=\n", "Tag", ""),
+        ("[S]\nTag= a = b == c\n", "Tag", "a = b == c"),
+        ("[S]\nTag= key#with;marks%(x)s\n", "Tag", "key#with;marks%(x)s"),
+        ("[S]\nTag= a,\\\n\tb\n", "Tag", "a,  \tb"),
+        ("[S]\nTag= a,\\\r\n\tb\r\n", "Tag", "a,  \tb"),
+        ("[S]\nTag= ends in a backslash\\", "Tag", "ends in a backslash\\"),
+        ("[S] the rest is ignored\nTag=value\n", "Tag", "value"),
+        ("#[Other]\n;[Other]\n[S]\n#Tag=no\n;Tag=no\nTag=yes\n", "Tag", "yes"),
+        ("[S]\nTag=first\nTAG=second\n", "Tag", "first"),
+    ],
+)
+def test_an_assignment(text: str, tag: str, value: str) -> None:
+    """A tag reaches from the first column to a blank or "=", its value from there, trimmed."""
+    assert values(text) == {("S", tag): value}
+
+
+def test_a_section_name_is_everything_up_to_the_bracket() -> None:
+    """Blanks around a section's name belong to it; a reopened section goes on."""
+    text = "[ a b ]\nx=1\n[c]\ny=2\n[ a b ]\nz=3\n"
+    assert values(text) == {(" a b ", "x"): "1", ("c", "y"): "2", (" a b ", "z"): "3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("Tag= value\n", 1, "stands before any section"),
+        ("[S\nTag= value\nTag2= value\n", 1, 'no closing "]"'),
+        ("[S]\nno equal sign\n", 2, "syntax error"),
+        ("[S]\n Tag= value\n", 2, "starts with a blank; expected a tag in the first column"),
+        ("[S]\n\t# comment = 1\n", 2, 'a comment starts with "#" or ";" in the first column'),
+        ("[S]\n ; comment\n", 2, 'a comment starts with "#" or ";" in the first column'),
+        ("[S]\n [T]\n", 2, "section header"),
+        ("[S]\nTwo words= value\n", 2, 'a blank inside the tag "Two ..."'),
+        ("[S]\n= value\n", 2, 'no tag before "="'),
+    ],
+)
+def test_a_line_that_says_nothing(text: str, line: int, words: str) -> None:
+    """A bad line is told by number, once, with what was expected, and binds nothing."""
+    assert values(text) == {}
+    (complaint,) = complaints(text)
+    assert complaint.startswith(f"f:{line}: ")
+    assert words in complaint
+
+
+def test_of_duplicates_the_first_counts() -> None:
+    """A repeated tag is ignored in the words scripts know, naming the line that counts."""
+    text = "[Foo]\nBar=1\n[other]\nBar=2\n[FOO]\nbar=3\n"
+    assert values(text) == {("Foo", "Bar"): "1", ("other", "Bar"): "2"}
+    assert complaints(text) == ["f:6: duplicate tag [FOO]:bar, ignoring... (line 2 has set it)"]
+
+
+def test_a_continued_line_is_named_by_its_first() -> None:
+    """The line number of a binding is where its tag stands."""
+    text = "[S]\nA= 1,\\\n2,\\\n3\nB= 4\n"
+    assert [(b.tag, b.line) for b in lex(text, "f").bindings] == [("A", 2), ("B", 5)]
+
+
+@pytest.mark.parametrize("line", ["Authentication secret", "secret", " secret= x", "Two secret= x"])
+def test_a_bad_line_keeps_its_secret(line: str) -> None:
+    """No complaint quotes what may be a piece of a key."""
+    assert "secret" not in "".join(complaints(f"[peer]\n{line}\n"))
+
+
+@pytest.mark.parametrize(
+    ("tag", "hidden"),
+    [
+        ("Authentication", True),
+        ("AUTHENTICATION", True),
+        ("Authenticaton", True),
+        ("AUTHENTICATION_METHOD", False),
+        ("AUTHENTICATION_ALGORITHM", False),
+        ("Address", False),
+    ],
+)
+def test_keys_are_not_shown(tag: str, hidden: bool) -> None:
+    """A key appears neither in a binding's repr nor in what reports show of it."""
+    binding = Binding("peer", tag, "s3cret", "f", 1)
+    assert "s3cret" not in repr(binding)
+    assert (binding.shown == "<hidden>") is hidden
+
+
+@pytest.mark.parametrize(
+    ("value", "elements"),
+    [
+        ("a", ["a"]),
+        ("a,b", ["a", "b"]),
+        (" a , b\t,c ", ["a", "b", "c"]),
+        ("a,,b,", ["a", "", "b", ""]),
+    ],
+)
+def test_a_list_is_trimmed_on_both_sides(value: str, elements: list[str]) -> None:
+    """Blanks before a comma are no part of an element."""
+    assert split_list(value) == elements
+
+
+@given(st.text())
+def test_no_text_is_too_strange(text: str) -> None:
+    """Whatever a file holds, lexing ends with bindings and problems on its own lines."""
+    lexed = lex(text, "f")
+    last = text.count("\n") + 1
+    lines = [b.line for b in lexed.bindings] + [p.line for p in lexed.problems]
+    assert all(1 <= line <= last for line in lines)
+
+
+@given(st.lists(st.sampled_from(["[", "]", "S", "=", "#", " ", "\\", "\n", "\r\n", ","])))
+def test_no_arrangement_of_marks_is_too_strange(pieces: list[str]) -> None:
+    """The characters that mean something may come in any order."""
+    lexed = lex("".join(pieces), "f")
+    keys = [(b.section.lower(), b.tag.lower()) for b in lexed.bindings]
+    assert len(keys) == len(set(keys))
+
+
+_VISIBLE = st.characters(min_codepoint=33, max_codepoint=126)
+_NAMES = st.text(_VISIBLE.filter(lambda c: c not in "]="), min_size=1)
+_TAGS = _NAMES.filter(lambda tag: tag[0] not in "[#;")
+_VALUES = st.text(st.characters(min_codepoint=32, max_codepoint=126)).map(str.strip)
+
+
+@given(
+    st.dictionaries(
+        _NAMES.map(str.lower),
+        st.dictionaries(_TAGS.map(str.lower), _VALUES, min_size=1),
+        min_size=1,
+    )
+)
+def test_what_is_written_is_read(sections: dict[str, dict[str, str]]) -> None:
+    """Any well-formed file gives back what it was written from, without a complaint."""
+    lines: list[str] = []
+    for section, tags in sections.items():
+        lines.append(f"[{section}]")
+        # A value that ends in a backslash would go on in the next line.
+        lines += [f"{tag}=\t{value.rstrip(chr(92)).rstrip()}" for tag, value in tags.items()]
+    lexed = lex("\n".join(lines) + "\n", "f")
+    expected = {
+        (section, tag): value.rstrip("\\").rstrip()
+        for section, tags in sections.items()
+        for tag, value in tags.items()
+    }
+    assert {(b.section, b.tag): b.value for b in lexed.bindings} == expected
+    assert lexed.problems == ()
