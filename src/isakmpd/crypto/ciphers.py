@@ -71,6 +71,9 @@ class Cbc:
     def __init__(self, algorithm: EncryptionAlgorithm, key: bytes) -> None:
         """Take a key of key_octets octets; raises ValueError for another size or cipher."""
         kind = _kind(algorithm)
+        # The library would take one or two DES keys for three.
+        if len(key) * 8 not in (kind.key_lengths or (kind.default_bits,)):
+            raise ValueError(f"{algorithm} key of {len(key)} octets")
         self.block_size = kind.block_size
         zero = bytes(kind.block_size)
         cipher = Cipher(kind.make(key), CBC(zero))
