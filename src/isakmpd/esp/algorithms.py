@@ -40,21 +40,21 @@ def cipher_for(
     except Unsupported:
         raise
     except ValueError as problem:
-        raise Unsupported(f"{problem}.") from problem
-    raise Unsupported(f"ESP with {transform} is not available in the userspace stack.")
+        raise Unsupported(str(problem)) from problem
+    raise Unsupported(f"ESP with {transform} is not available in the userspace stack")
 
 
 def _combined(authentication: AuthenticationAlgorithm, encryption_key: bytes) -> EspCipher:
     if authentication is not AuthenticationAlgorithm.NONE:
-        raise Unsupported(f"AES_GCM_16 authenticates by itself and takes no {authentication}.")
+        raise Unsupported(f"AES_GCM_16 authenticates by itself and takes no {authentication}")
     return AesGcm(encryption_key)
 
 
 def _hmac_name(transform: EspTransform, authentication: AuthenticationAlgorithm) -> str:
     if authentication is AuthenticationAlgorithm.NONE:
         # Unauthenticated CBC can be altered and read by an active attacker (RFC 8221 section 4).
-        raise Unsupported(f"ESP with {transform} and no authentication protects nothing.")
+        raise Unsupported(f"ESP with {transform} and no authentication protects nothing")
     name = HMAC_NAMES.get(authentication)
     if name is None:
-        raise Unsupported(f"ESP with {authentication} is not available in the userspace stack.")
+        raise Unsupported(f"ESP with {authentication} is not available in the userspace stack")
     return name

@@ -1,4 +1,4 @@
-"""The userspace stack: ESP without a kernel that has it, as decisions about single packets.
+"""the userspace stack: ESP without a kernel that has it, as decisions about single packets.
 
 It holds no descriptor. The data plane hands it packets of the TUN device and of the wire, and
 carries out what comes back through ``Carrier``.
@@ -250,9 +250,9 @@ class UserspaceStack:
     def _install_sa(self, sa: EspSa) -> str | None:
         """Install one direction; the reason in one sentence when that cannot be."""
         if sa.mode not in _TUNNEL_MODES:
-            return f"The userspace stack carries tunnel mode only, not {sa.mode}."
+            return f"the userspace stack carries tunnel mode only, not {sa.mode}"
         if sa.replay_window < 0:
-            return f"A replay window of {sa.replay_window} packets is impossible."
+            return f"a replay window of {sa.replay_window} packets is impossible"
         try:
             compiled(sa.selector)
             if sa.key.direction is Direction.INBOUND:
@@ -293,7 +293,7 @@ class UserspaceStack:
     def _install_flow(self, request: InstallFlow) -> str | None:
         outbound = self._outbound.get(request.outbound)
         if outbound is None:
-            return f"The flow {request.selector} names no installed SA: {request.outbound}."
+            return f"the flow {request.selector} names no installed SA: {request.outbound}"
         flow = self._flows.get(request.selector)
         if flow is not None:
             flow.outbound = outbound
@@ -301,7 +301,7 @@ class UserspaceStack:
         try:
             self._flows[request.selector] = _Flow(request.selector, outbound)
         except ValueError as reason:
-            return f"{reason}."
+            return str(reason)
         self._sort_flows()
         return None
 
