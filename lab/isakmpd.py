@@ -67,6 +67,13 @@ class Isakmpd:
         )
         until(self._listens, 15, f"FIFO of isakmpd {self.namespace.label}")
 
+    @property
+    def pid(self) -> int:
+        """Return the process ID of the running isakmpd."""
+        if self._process is None:
+            raise CommandError(f"isakmpd of {self.namespace.label} is not running")
+        return self._process.pid
+
     def stop(self) -> int:
         """Stop the daemon by `Q` and return its exit status; raises TooLateError after 15 s."""
         process, self._process = self._process, None

@@ -5,6 +5,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.deadline import until
 from lab.namespace import CommandError, Namespace
 
 PATTERN = bytes.fromhex("ca11ab1e5eedfacec0ffee15900ddead")
@@ -44,10 +45,17 @@ class Ping:
         self._process = namespace.spawn("ping", *options, *more, destination, output=self._output)
 
     def stop(self) -> Echoes:
-        """Send no more and return what was counted."""
+        """Send no more and return what was counted; an echo still under way does not count."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-        return self.wait(10)
+        echoes = self.wait(10)
+        if echoes.lost[-1:] != (echoes.sent,):
+            return echoes
+        return Echoes(echoes.sent - 1, echoes.received, echoes.lost[:-1])
+
+    def wait_answer(self, number: int, seconds: float = 10) -> None:
+        """Wait until the echo with this sequence number, counted from 1, is answered."""
+        until(lambda: f"icmp_seq={number} " in self.output(), seconds, f"echo {number}")
 
     def wait(self, seconds: float = 60) -> Echoes:
         """Wait until the count is sent and return what was counted."""
@@ -60,10 +68,16 @@ class Ping:
 
 
 def ping(
-    namespace: Namespace, destination: str, folder: Path, count: int = 3, interval: float = 0.2
+    namespace: Namespace,
+    destination: str,
+    folder: Path,
+    count: int = 3,
+    interval: float = 0.2,
+    source: str | None = None,
 ) -> Echoes:
     """Ping `count` times and return what came back."""
-    return Ping(namespace, destination, folder, count=count, interval=interval).wait()
+    pings = Ping(namespace, destination, folder, count=count, interval=interval, source=source)
+    return pings.wait()
 
 
 def _parse(output: str) -> Echoes:

@@ -89,6 +89,13 @@ class StrongSwan:
         if self._configuration:
             self._load()
 
+    @property
+    def pid(self) -> int:
+        """Return the process ID of the running charon."""
+        if self._process is None:
+            raise CommandError(f"charon of {self.namespace.label} is not running")
+        return self._process.pid
+
     def stop(self) -> None:
         """End charon as an administrator would: it deletes its SAs."""
         self._end(signal.SIGTERM)
