@@ -8,7 +8,7 @@ from isakmpd.crypto.hashes import Prf
 from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform, HashAlgorithm
 
 
-def keymat(  # noqa: PLR0917 - the RFC's order
+def keymat(
     hash: HashAlgorithm,  # noqa: A002 - the RFC's word
     skeyid_d: bytes,
     shared: bytes,

@@ -20,7 +20,7 @@ class SkeyId:
     skeyid_e: bytes = field(repr=False)
 
 
-def from_pre_shared_key(  # noqa: PLR0917 - the RFC's order
+def from_pre_shared_key(
     hash: HashAlgorithm,  # noqa: A002 - the RFC's word
     key: bytes,
     ni: bytes,
@@ -37,7 +37,7 @@ def from_pre_shared_key(  # noqa: PLR0917 - the RFC's order
     return _derive(hash, skeyid, shared, initiator_cookie + responder_cookie)
 
 
-def from_signature(  # noqa: PLR0917 - the RFC's order
+def from_signature(
     hash: HashAlgorithm,  # noqa: A002 - the RFC's word
     ni: bytes,
     nr: bytes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from isakmpd.wire.malformed import Malformed
 
@@ -32,7 +33,11 @@ class Attribute:
         return int.from_bytes(self.octets)
 
     def __str__(self) -> str:
-        return f"{self.type}={self.value if len(self.octets) <= 8 else self.octets.hex()}"
+        if len(self.octets) <= 8:
+            return f"{self.type}={self.value}"
+        if len(self.octets) <= 20:
+            return f"{self.type}={self.octets.hex()}"
+        return f"{self.type}={self.octets[:16].hex()}... ({len(self.octets)})"
 
 
 def encode_attributes(attributes: tuple[Attribute, ...]) -> bytes:
@@ -40,10 +45,16 @@ def encode_attributes(attributes: tuple[Attribute, ...]) -> bytes:
     parts = []
     for attribute in attributes:
         if attribute.basic:
-            parts.append(struct.pack("!H", attribute.type | _BASIC) + attribute.octets)
+            parts.append((attribute.type | _BASIC).to_bytes(2) + attribute.octets)
         else:
             parts.append(_HEAD.pack(attribute.type, len(attribute.octets)) + attribute.octets)
     return b"".join(parts)
+
+
+@lru_cache(maxsize=1024)
+def _basic(kind: int, value: int) -> Attribute:
+    """Build a basic attribute; the few there are come again in every transform."""
+    return Attribute(kind, value.to_bytes(2), basic=True)
 
 
 def decode_attributes(octets: bytes) -> tuple[Attribute, ...]:
@@ -55,9 +66,8 @@ def decode_attributes(octets: bytes) -> tuple[Attribute, ...]:
             raise Malformed("attribute cut short")
         kind, length = _HEAD.unpack_from(octets, position)
         if kind & _BASIC:
-            value = octets[position + 2 : position + 4]
-            attributes.append(Attribute(kind & ~_BASIC, value, basic=True))
-            position += 4
+            attributes.append(_basic(kind & ~_BASIC, length))
+            position += _HEAD.size
             continue
         end = position + _HEAD.size + length
         if end > len(octets):

@@ -6,13 +6,15 @@ import struct
 from dataclasses import dataclass
 
 from isakmpd.wire.malformed import Malformed
-from isakmpd.wire.numbers import ExchangeType, Flags, NotifyType, PayloadType
+from isakmpd.wire.numbers import ExchangeType, Flags, Members, NotifyType, PayloadType
 
 _STRUCT = struct.Struct("!8s8sBBBBII")
 HEADER_LENGTH = _STRUCT.size
 VERSION = 0x10
 NO_COOKIE = bytes(8)
-_KNOWN_FLAGS = Flags.ENCRYPTION | Flags.COMMIT | Flags.AUTHENTICATION_ONLY
+_FLAGS = [Flags(number) for number in range(8)]
+_PAYLOAD_TYPE = Members(PayloadType)
+_EXCHANGE_TYPE = Members(ExchangeType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,11 @@ def decode_header(datagram: bytes) -> tuple[Header, bytes]:
         )
     if version & 15:
         raise Malformed(f"version 1.{version & 15}", NotifyType.INVALID_MINOR_VERSION)
-    if flags & ~_KNOWN_FLAGS:
+    if flags >= len(_FLAGS):
         raise Malformed(f"flags {flags:#04x}", NotifyType.INVALID_FLAGS)
     if icookie == NO_COOKIE:
         raise Malformed("initiator cookie is zero", NotifyType.INVALID_COOKIE)
     header = Header(
-        icookie, rcookie, PayloadType(first), ExchangeType(exchange), Flags(flags), message_id
+        icookie, rcookie, _PAYLOAD_TYPE[first], _EXCHANGE_TYPE[exchange], _FLAGS[flags], message_id
     )
     return header, datagram[HEADER_LENGTH:]

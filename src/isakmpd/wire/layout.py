@@ -10,9 +10,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, get_args, get_origin, get_type_hints
 
 from isakmpd.wire.malformed import Malformed
+from isakmpd.wire.numbers import Members, OpenEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,44 @@ Derived = SizeOf | CountOf | Reserved
 class Sized:
     """Code octets whose length a SizeOf gives."""
 
+    def read(self, body: bytes, start: int, size: int, _count: int) -> tuple[bytes, int]:
+        """Give the octets and where they end."""
+        return body[start : start + size], start + size
+
+    def write(self, value: bytes) -> bytes:
+        """Give the octets."""
+        return value
+
 
 @dataclass(frozen=True, slots=True)
 class SizedMany:
     """Code a tuple of equally long octet strings, counted by a CountOf and measured by a SizeOf."""
 
+    def read(self, body: bytes, start: int, size: int, count: int) -> tuple[tuple[bytes, ...], int]:
+        """Give the octet strings and where they end; raises Malformed for strings of nothing."""
+        if size == 0 and count:
+            raise Malformed(f"a list of {count} values of no octets")
+        end = start + size * count
+        if end > len(body):
+            return (), end  # which the layout refuses, before 65,535 values cost their making
+        return tuple(body[i : i + size] for i in range(start, end, size or 1)), end
+
+    def write(self, value: tuple[bytes, ...]) -> bytes:
+        """Give the octets."""
+        return b"".join(value)
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
     """Code octets that reach to the end of the payload."""
+
+    def read(self, body: bytes, start: int, _size: int, _count: int) -> tuple[bytes, int]:
+        """Give the octets and where they end."""
+        return body[start:], len(body)
+
+    def write(self, value: bytes) -> bytes:
+        """Give the octets."""
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +106,26 @@ class Nested:
     encode: Callable[[Any], bytes]
     decode: Callable[[bytes], tuple[Any, ...]]
 
+    def read(self, body: bytes, start: int, _size: int, _count: int) -> tuple[tuple[Any, ...], int]:
+        """Give the values and where they end."""
+        return self.decode(body[start:]), len(body)
+
+    def write(self, value: tuple[Any, ...]) -> bytes:
+        """Give the octets."""
+        return self.encode(value)
+
 
 Variable = Sized | SizedMany | Rest | Nested
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Place a variable field: which numbers of the head measure and count it, if any."""
+
+    name: str
+    codec: Variable
+    size_at: int | None
+    count_at: int | None
 
 
 class Layout:
@@ -85,108 +134,77 @@ class Layout:
     def __init__(self, cls: type[Any]) -> None:
         self.name = cls.__name__
         self._cls = cls
-        self._fixed: list[tuple[str, Callable[[int], Any]]] = []
-        self._head: list[Fixed | Derived] = []
-        self._tail: list[tuple[str, Variable]] = []
+        self._head: list[tuple[str, Callable[[int], Any] | None, Fixed | Derived]] = []
+        variable: list[tuple[str, Variable]] = []
         for name, hint in get_type_hints(cls, include_extras=True).items():
-            self._add(cls, name, hint)
-        formats = [f"{c.octets}x" if isinstance(c, Reserved) else c.format for c in self._head]
+            self._add(name, hint, getattr(cls, name, None), variable)
+        formats = [f"{c.octets}x" if isinstance(c, Reserved) else c.format for *_, c in self._head]
         self._struct = struct.Struct("!" + "".join(formats))
         self.minimum = self._struct.size
+        numbers = [entry for entry in self._head if not isinstance(entry[2], Reserved)]
+        self._measures = [_measure(name, codec) for name, _, codec in numbers]
+        self._converts = [(at, c) for at, (_, c, _) in enumerate(numbers) if c is not None]
+        codecs = [codec for *_, codec in numbers]
+        self._tail = [
+            Tail(name, codec, _find(codecs, SizeOf, name), _find(codecs, CountOf, name))
+            for name, codec in variable
+        ]
 
-    def _add(self, cls: type[Any], name: str, hint: Any) -> None:
+    def _add(
+        self, name: str, hint: Any, derived: object, variable: list[tuple[str, Variable]]
+    ) -> None:
         if get_origin(hint) is ClassVar:
-            derived = getattr(cls, name, None)
             if isinstance(derived, Derived):
-                self._head.append(derived)
+                self._head.append((name, None, derived))
             return
         if get_origin(hint) is not Annotated:
             raise TypeError(f"{self.name}.{name} does not say how it is coded")
         convert, codec = get_args(hint)[:2]
-        if isinstance(codec, Fixed):
-            self._fixed.append((name, convert))
-            self._head.append(codec)
-        else:
-            self._tail.append((name, codec))
+        if not isinstance(codec, Fixed):
+            variable.append((name, codec))
+            return
+        if variable:
+            raise TypeError(f"{self.name}.{name} of fixed size follows a variable field")
+        known = issubclass(convert, OpenEnum)
+        self._head.append((name, Members(convert).__getitem__ if known else convert, codec))
 
     @property
     def fields(self) -> list[tuple[str, Any]]:
         """List the stored fields with how each is coded, for tests that make values up."""
-        fixed = [codec for codec in self._head if isinstance(codec, Fixed)]
-        named = [name for name, _ in self._fixed]
-        return [*zip(named, fixed, strict=True), *self._tail]
+        fixed = [(name, codec) for name, _, codec in self._head if isinstance(codec, Fixed)]
+        return [*fixed, *((tail.name, tail.codec) for tail in self._tail)]
 
     def encode(self, payload: Any) -> bytes:
         """Give the body's octets."""
-        numbers: list[int] = []
-        fixed = iter(self._fixed)
-        for codec in self._head:
-            if isinstance(codec, Fixed):
-                numbers.append(getattr(payload, next(fixed)[0]))
-            elif isinstance(codec, SizeOf):
-                value = getattr(payload, codec.field)
-                numbers.append(len(value[0]) if isinstance(value, tuple) and value else len(value))
-            elif isinstance(codec, CountOf):
-                numbers.append(len(getattr(payload, codec.field)))
-        parts = [self._struct.pack(*numbers)]
-        for name, variable in self._tail:
-            value = getattr(payload, name)
-            if isinstance(variable, Nested):
-                parts.append(variable.encode(value))
-            elif isinstance(variable, SizedMany):
-                parts.extend(value)
-            else:
-                parts.append(value)
-        return b"".join(parts)
+        octets = self._struct.pack(*[measure(payload) for measure in self._measures])
+        for tail in self._tail:
+            octets += tail.codec.write(getattr(payload, tail.name))
+        return octets
 
     def decode(self, body: bytes) -> Any:
         """Build the payload from its body; raises Malformed for missing or left over octets."""
-        if len(body) < self.minimum:
+        length = len(body)
+        if length < self.minimum:
             raise Malformed(
-                f"{self.name} payload of {len(body)} octets, expected at least {self.minimum}"
+                f"{self.name} payload of {length} octets, expected at least {self.minimum}"
             )
-        values, sizes, counts = self._decode_head(body)
+        numbers = self._struct.unpack_from(body)
+        values = [convert(numbers[at]) for at, convert in self._converts]
         position = self.minimum
-        for name, variable in self._tail:
-            if isinstance(variable, Rest):
-                values[name], position = body[position:], len(body)
-            elif isinstance(variable, Nested):
-                values[name], position = variable.decode(body[position:]), len(body)
-            else:
-                count = counts[name] if isinstance(variable, SizedMany) else 1
-                end = position + sizes[name] * count
-                if end > len(body):
-                    raise Malformed(f"{self.name} payload ends inside its {name}")
-                octets = body[position:end]
-                values[name] = (
-                    split(octets, sizes[name], count) if isinstance(variable, SizedMany) else octets
-                )
-                position = end
-        if position != len(body):
-            raise Malformed(f"{self.name} payload with {len(body) - position} octets left over")
-        for name, count in counts.items():
-            if len(values[name]) != count:
+        for tail in self._tail:
+            size = 0 if tail.size_at is None else numbers[tail.size_at]
+            count = 0 if tail.count_at is None else numbers[tail.count_at]
+            value, position = tail.codec.read(body, position, size, count)
+            if position > length:
+                raise Malformed(f"{self.name} payload ends inside its {tail.name}")
+            if tail.count_at is not None and len(value) != count:
                 raise Malformed(
-                    f"{self.name} payload announces {count} {name} and holds {len(values[name])}"
+                    f"{self.name} payload announces {count} {tail.name} and holds {len(value)}"
                 )
-        return self._cls(**values)
-
-    def _decode_head(self, body: bytes) -> tuple[dict[str, Any], dict[str, int], dict[str, int]]:
-        values: dict[str, Any] = {}
-        sizes: dict[str, int] = {}
-        counts: dict[str, int] = {}
-        fixed = iter(self._fixed)
-        numbers = iter(self._struct.unpack_from(body))
-        for codec in self._head:
-            if isinstance(codec, Fixed):
-                name, convert = next(fixed)
-                number = next(numbers)
-                values[name] = number if convert is int else convert(number)
-            elif isinstance(codec, SizeOf):
-                sizes[codec.field] = next(numbers)
-            elif isinstance(codec, CountOf):
-                counts[codec.field] = next(numbers)
-        return values, sizes, counts
+            values.append(value)
+        if position != length:
+            raise Malformed(f"{self.name} payload with {length - position} octets left over")
+        return self._cls(*values)
 
     def describe(self, payload: Any) -> str:
         """Print the payload on one line for logs."""
@@ -205,8 +223,23 @@ def _describe_value(value: Any) -> str:
     return str(value)
 
 
-def split(octets: bytes, size: int, count: int) -> tuple[bytes, ...]:
-    """Cut octets into ``count`` pieces of ``size``; raises Malformed for pieces of nothing."""
-    if size == 0 and count:
-        raise Malformed("a list of SPIs of no octets")
-    return tuple(octets[i : i + size] for i in range(0, size * count, size)) if size else ()
+def _measure(name: str, codec: Fixed | Derived) -> Callable[[Any], int]:
+    """Tell how to find a number of the head in a payload."""
+    if isinstance(codec, SizeOf):
+        field_of = attrgetter(codec.field)
+
+        def size(payload: Any) -> int:
+            value = field_of(payload)
+            return len(value[0]) if isinstance(value, tuple) and value else len(value)
+
+        return size
+    if isinstance(codec, CountOf):
+        elements_of = attrgetter(codec.field)
+        return lambda payload: len(elements_of(payload))
+    return attrgetter(name)
+
+
+def _find(codecs: list[Fixed | Derived], kind: type[SizeOf | CountOf], field: str) -> int | None:
+    """Find the number of the head that speaks of ``field``."""
+    found = (at for at, c in enumerate(codecs) if isinstance(c, kind) and c.field == field)
+    return next(found, None)

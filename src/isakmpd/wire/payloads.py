@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, ClassVar, Self, TypeVar
 
 from isakmpd.wire.attributes import Attribute, decode_attributes, encode_attributes
 from isakmpd.wire.identities import Identity
@@ -60,14 +60,13 @@ P = TypeVar("P", bound=Payload)
 PAYLOADS: dict[PayloadType, type[Payload]] = {}
 
 
-def payload(*types: PayloadType) -> Callable[[type[P]], type[P]]:
-    """Declare a payload class under the types that announce it, the first being its own."""
+def payload(kind: PayloadType) -> Callable[[type[P]], type[P]]:
+    """Declare a payload class under the type that announces it."""
 
     def declare(cls: type[P]) -> type[P]:
         cls.layout = Layout(cls)
-        cls.payload_type = types[0]
-        for kind in types:
-            PAYLOADS[kind] = cls
+        cls.payload_type = kind
+        PAYLOADS[kind] = cls
         return cls
 
     return declare
@@ -277,7 +276,7 @@ class AttributePayload(Payload):
     attributes: Annotated[tuple[Attribute, ...], _ATTRIBUTES]
 
 
-@payload(PayloadType.NAT_D, PayloadType.NAT_D_DRAFT)
+@payload(PayloadType.NAT_D)
 @dataclass(frozen=True, slots=True)
 class NatDiscovery(Payload):
     """Carry the hash of one end's address and port (RFC 3947 section 3.2)."""
@@ -285,7 +284,13 @@ class NatDiscovery(Payload):
     data: Annotated[bytes, Rest()]
 
 
-@payload(PayloadType.NAT_OA, PayloadType.NAT_OA_DRAFT)
+@payload(PayloadType.NAT_D_DRAFT)
+@dataclass(frozen=True, slots=True)
+class NatDiscoveryDraft(NatDiscovery):
+    """Be the same under its draft's number (draft-ietf-ipsec-nat-t-ike-02 section 3.2)."""
+
+
+@payload(PayloadType.NAT_OA)
 @dataclass(frozen=True, slots=True)
 class NatOriginalAddress(Payload):
     """Carry an address as it was before the NAT (RFC 3947 section 5.2)."""
@@ -293,6 +298,12 @@ class NatOriginalAddress(Payload):
     id_type: Annotated[IdType, U8]
     reserved: ClassVar[Derived] = Reserved(3)
     address: Annotated[bytes, Rest()]
+
+
+@payload(PayloadType.NAT_OA_DRAFT)
+@dataclass(frozen=True, slots=True)
+class NatOriginalAddressDraft(NatOriginalAddress):
+    """Be the same under its draft's number (draft-ietf-ipsec-nat-t-ike-02 section 4.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +342,13 @@ class Chain:
         """Give the first payload of a class, if any."""
         return next((item for item in self.payloads if isinstance(item, cls)), None)
 
+    def one(self, cls: type[P]) -> P:
+        """Give the first payload of a class; raises Malformed without one."""
+        found = self.first(cls)
+        if found is None:
+            raise Malformed(f"no {cls.__name__} payload")
+        return found
+
     def body_of(self, cls: type[Payload]) -> bytes:
         """Give the received body of the first payload of a class; raises KeyError without one."""
         for item, body in zip(self.payloads, self.bodies, strict=True):
@@ -341,6 +359,8 @@ class Chain:
     @property
     def after_first(self) -> bytes:
         """Give the octets that follow the first payload, which phase 2 hashes cover."""
+        if not self.bodies:
+            return b""
         return self.octets[GENERIC_HEADER.size + len(self.bodies[0]) :]
 
     def __str__(self) -> str:
@@ -354,9 +374,11 @@ def decode_chain(first: int, octets: bytes) -> Chain:
     return Chain(payloads, tuple(body for _, body in bodies), octets[:length])
 
 
+_TOP_LEVEL: dict[int, type[Payload]] = {
+    int(kind): cls for kind, cls in PAYLOADS.items() if cls not in (Proposal, Transform)
+}
+
+
 def _decode_one(kind: int, body: bytes) -> Payload:
-    cls: Any = PAYLOADS.get(PayloadType(kind))
-    if cls is None or cls in (Proposal, Transform):
-        return Unknown(kind, body)
-    decoded: Payload = cls.decode(body)
-    return decoded
+    cls = _TOP_LEVEL.get(kind)
+    return Unknown(kind, body) if cls is None else cls.decode(body)
