@@ -17,6 +17,7 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Protocol
 
+from isakmpd.control.report import ListeningSocket
 from isakmpd.daemon.interfaces import address_of_interface
 from isakmpd.ike.transport import Transport
 
@@ -53,16 +54,13 @@ class Ports:
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class _Listener:
     """Hold one bound socket; ``address`` is a wildcard unless Listen-on named one."""
 
     address: Address
     port: int
     encapsulated: bool
     socket: socket.socket
-
-    def __str__(self) -> str:
-        return f"{self.address} port {self.port}"
 
 
 class EventLoop(Protocol):
@@ -124,16 +122,19 @@ class UdpSockets:
         self._log = log
         self._ports = ports
         self._families = families
-        self._listeners: dict[tuple[Address, int], Listener] = {}
+        self._listeners: dict[tuple[Address, int], _Listener] = {}
         self._paths: dict[
             tuple[Address, int, Address, int], tuple[socket.socket, Ancillary, Destination]
         ] = {}
         self._missing: set[Address] = set()
 
     @property
-    def listeners(self) -> tuple[Listener, ...]:
+    def listeners(self) -> tuple[ListeningSocket, ...]:
         """List what is bound."""
-        return tuple(self._listeners.values())
+        return tuple(
+            ListeningSocket(one.socket.fileno(), one.address, one.port, one.encapsulated)
+            for one in self._listeners.values()
+        )
 
     def listen(self, listen_on: Sequence[str] = ()) -> tuple[str, ...]:
         """Bind what ``listen_on`` asks for and release the rest; () asks for every address.
@@ -253,7 +254,7 @@ class UdpSockets:
             opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
         else:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        listener = Listener(address, port, port == self._ports.nat_t, opened)
+        listener = _Listener(address, port, port == self._ports.nat_t, opened)
         self._listeners[address, port] = listener
         self._paths.clear()
         self._loop.add_reader(opened.fileno(), lambda: self._drain(listener))
@@ -266,7 +267,7 @@ class UdpSockets:
 
     # Receiving
 
-    def _drain(self, listener: Listener) -> None:
+    def _drain(self, listener: _Listener) -> None:
         receive = listener.socket.recvmsg
         for _ in range(_BATCH):
             try:
@@ -275,7 +276,9 @@ class UdpSockets:
                 return
             except OSError as error:
                 # An ICMP error about an earlier datagram: reading it has cleared it.
-                self._log(f"udp: reading {listener}: {_reason(error)}")
+                self._log(
+                    f"udp: reading port {listener.port} of {listener.address}: {_reason(error)}"
+                )
                 return
             if flags & socket.MSG_TRUNC or not ancillary:
                 continue
