@@ -1,0 +1,116 @@
+"""Bring connections up, keep them up, and try again when it did not work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from isakmpd.config.model import Connection
+from isakmpd.ike.context import Context
+from isakmpd.ike.entropy import fraction
+from isakmpd.ike.timers import Timer
+
+FIRST_RETRY = 5.0  # seconds after the first failure; doubled up to Check-interval
+
+
+class ConnectionOwner(Protocol):
+    """Negotiate for connections; the engine does."""
+
+    def is_up(self, name: str) -> bool:
+        """Tell whether the connection has SAs."""
+
+    def is_negotiating(self, name: str) -> bool:
+        """Tell whether an exchange for the connection, or its peer's phase 1, is under way."""
+
+    def negotiate(self, connection: Connection) -> None:
+        """Begin quick mode, after phase 1 if need be."""
+
+
+@dataclass(slots=True)
+class _Watched:
+    """Hold what is known of one connection."""
+
+    failures: int = 0
+    last_failure: str = ""
+    timer: Timer | None = None
+
+
+class Connections:
+    """Supervise the connections that are to be up."""
+
+    def __init__(self, context: Context, owner: ConnectionOwner) -> None:
+        self._context = context
+        self._owner = owner
+        self._watched: dict[str, _Watched] = {}
+
+    def watches(self, name: str) -> bool:
+        """Tell whether the connection is to be up."""
+        return name in self._watched
+
+    def watched(self, name: str) -> tuple[float | None, str]:
+        """Tell when the connection is checked next and why it failed last."""
+        watched = self._watched.get(name)
+        if watched is None:
+            return None, ""
+        due = watched.timer.due if watched.timer and watched.timer.armed else None
+        return due, watched.last_failure
+
+    def configure(self) -> None:
+        """Watch what the configuration lists, and nothing it no longer knows."""
+        connections = self._context.configuration.connections
+        for name in [name for name in self._watched if name not in connections]:
+            self.forget(name)
+        for name, connection in connections.items():
+            if connection.always_up:
+                self.watch(name)
+
+    def watch(self, name: str) -> None:
+        """Bring a connection up now and keep it up."""
+        if name not in self._watched:
+            self._watched[name] = _Watched()
+            self._arm(name, 0.0)
+
+    def forget(self, name: str) -> None:
+        """Stop caring for a connection."""
+        watched = self._watched.pop(name, None)
+        if watched is not None and watched.timer is not None:
+            watched.timer.cancel()
+
+    def check_soon(self, name: str) -> None:
+        """Look after a connection at once, because something happened to it."""
+        if name in self._watched:
+            self._arm(name, 0.0)
+
+    def established(self, name: str) -> None:
+        """Note a success."""
+        watched = self._watched.get(name)
+        if watched is not None:
+            watched.failures = 0
+            watched.last_failure = ""
+            self._arm(name, self._context.general.check_interval)
+
+    def failed(self, name: str, reason: str) -> None:
+        """Note a failure and try again, a little later each time."""
+        watched = self._watched.get(name)
+        if watched is None:
+            return
+        watched.failures += 1
+        watched.last_failure = reason
+        wait = FIRST_RETRY * 2 ** min(watched.failures - 1, 16)
+        jitter = 0.75 + fraction(self._context.entropy) / 2
+        self._arm(name, min(wait, self._context.general.check_interval) * jitter)
+
+    def _arm(self, name: str, wait: float) -> None:
+        watched = self._watched[name]
+        if watched.timer is not None:
+            watched.timer.cancel()
+        watched.timer = self._context.timers.arm(
+            self._context.now + wait, f"connection {name} is checked", lambda: self._check(name)
+        )
+
+    def _check(self, name: str) -> None:
+        self._arm(name, self._context.general.check_interval)
+        connection = self._context.configuration.connections.get(name)
+        if connection is None or self._owner.is_up(name) or self._owner.is_negotiating(name):
+            return
+        self._owner.negotiate(connection)

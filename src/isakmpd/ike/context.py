@@ -1,0 +1,69 @@
+"""Share what every part of the engine works with: the time, entropy, timers and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from isakmpd.config.model import Configuration, General
+from isakmpd.ike import ipsec
+from isakmpd.ike.entropy import Entropy
+from isakmpd.ike.outputs import Log, LogClass, Output, Stack, Verbose
+from isakmpd.ike.timers import Timers
+
+AnswerTo = Callable[[ipsec.Answer], None]
+
+
+class Context:
+    """Hold the moment (``now``, in seconds), the configuration and what is to be done."""
+
+    def __init__(self, configuration: Configuration, entropy: Entropy, nat_t_port: int) -> None:
+        self.now = 0.0
+        self.configuration = configuration
+        self.entropy = entropy
+        self.nat_t_port = nat_t_port
+        self.timers = Timers()
+        self.outputs: list[Output] = []
+        self._requests = 0
+        self._waiting: dict[int, AnswerTo] = {}
+
+    @property
+    def general(self) -> General:
+        """Give the daemon-wide tags."""
+        return self.configuration.general
+
+    def emit(self, output: Output) -> None:
+        """Queue something to be done."""
+        self.outputs.append(output)
+
+    def log(self, text: str) -> None:
+        """Log a line everybody sees."""
+        self.outputs.append(Log(text))
+
+    def debug(self, log_class: LogClass, level: int, text: str) -> None:
+        """Log a line for those who debug ``log_class`` at ``level`` or above."""
+        self.outputs.append(Log(text, log_class, level))
+
+    def verbose(self, text: str) -> None:
+        """Log a line for ``-v``."""
+        self.outputs.append(Verbose(text))
+
+    def tell(self, request: ipsec.Request) -> None:
+        """Hand the stack a request whose answer nobody waits for."""
+        self.outputs.append(Stack(request))
+
+    def ask(self, make: Callable[[int], ipsec.Request], answer_to: AnswerTo) -> None:
+        """Hand the stack a request and remember who waits for its answer."""
+        self._requests += 1
+        self._waiting[self._requests] = answer_to
+        self.outputs.append(Stack(make(self._requests)))
+
+    def answered(self, answer: ipsec.Answer) -> None:
+        """Pass the stack's answer to whoever waits for it."""
+        answer_to = self._waiting.pop(answer.request, None)
+        if answer_to is not None:
+            answer_to(answer)
+
+    @property
+    def waiting(self) -> int:
+        """Count the requests the stack has not answered yet."""
+        return len(self._waiting)

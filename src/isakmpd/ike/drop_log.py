@@ -1,0 +1,44 @@
+"""Log dropped datagrams, one line each, without letting a flood fill the disk."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+
+from isakmpd.ike.context import Context
+from isakmpd.ike.transport import Transport
+from isakmpd.wire.numbers import NotifyType
+
+WINDOW = 10.0  # seconds
+LINES_OF_ADDRESS = 5  # in a window
+LINES = 50  # in a window, from all addresses
+
+
+class DropLog:
+    """Count lines by sender in windows of time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._window_ends = 0.0
+        self._lines: dict[IPv4Address | IPv6Address, int] = {}
+        self._suppressed = 0
+
+    def dropped(self, transport: Transport, reason: str, notify: NotifyType | None) -> None:
+        """Log one drop, or count it when this window has seen enough."""
+        if self._context.now >= self._window_ends:
+            self._turn_window()
+        count = self._lines.get(transport.remote, 0)
+        if count >= LINES_OF_ADDRESS or sum(self._lines.values()) >= LINES:
+            self._suppressed += 1
+            return
+        self._lines[transport.remote] = count + 1
+        kind = f" due to notification type {notify}" if notify is not None else ""
+        self._context.log(
+            f"dropped message from {transport.remote} port {transport.remote_port}{kind}: {reason}"
+        )
+
+    def _turn_window(self) -> None:
+        if self._suppressed:
+            self._context.log(f"dropped {self._suppressed} more messages without a line each")
+        self._window_ends = self._context.now + WINDOW
+        self._lines.clear()
+        self._suppressed = 0

@@ -1,0 +1,48 @@
+"""Say what an exchange needs from the driver that runs it: awaiting an effect asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
+
+from isakmpd.ike import ipsec
+from isakmpd.ike.steps import Step
+from isakmpd.wire.payloads import Chain, Payload
+
+T = TypeVar("T")
+
+
+class Effect(Generic[T]):
+    """Be awaitable: the exchange stops here and goes on with the answer, of type T."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Effect[T], object, T]:
+        return cast(T, (yield self))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Effect[Chain]):
+    """Send a message and wait for the peer's next one, which must suit ``expect``.
+
+    ``retransmit`` is set on the side whose turn it is to insist; the other only answers duplicates.
+    """
+
+    payloads: tuple[Payload, ...]
+    expect: Step
+    retransmit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Effect[None]):
+    """Send the last message of the exchange; it goes out again only for a duplicate."""
+
+    payloads: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Effect[ipsec.Answer]):
+    """Ask the IPsec stack; ``make`` builds the request around its number. Raises Refused."""
+
+    make: Callable[[int], ipsec.Request]

@@ -1,0 +1,152 @@
+"""Be the IKE engine: what arrives, falls due or is commanded goes in, outputs come out."""
+
+from __future__ import annotations
+
+from isakmpd.config.model import Configuration
+from isakmpd.ike import ipsec
+from isakmpd.ike.context import Context
+from isakmpd.ike.entropy import Entropy
+from isakmpd.ike.inbound import Inbound
+from isakmpd.ike.nat_traversal import NAT_T_PORT
+from isakmpd.ike.negotiation import LocalAddress, Negotiation, Usage
+from isakmpd.ike.outputs import Output
+from isakmpd.ike.snapshot import Snapshot
+from isakmpd.ike.snapshot_of import snapshot_of
+from isakmpd.ike.transport import Transport
+
+
+class Engine:
+    """Decide. Every call takes the time, in seconds, and leaves what is to be done in ``drain``."""
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        entropy: Entropy,
+        *,
+        usage: Usage,
+        local_address: LocalAddress,
+        ike_port: int = 500,
+        nat_t_port: int = NAT_T_PORT,
+    ) -> None:
+        """Make an engine that does nothing yet.
+
+        ``usage`` counts what an IPsec SA carried; ``local_address`` finds the address from which
+        a peer is reached.
+        """
+        self._context = Context(configuration, entropy, nat_t_port)
+        self._negotiation = Negotiation(self._context, usage, local_address, ike_port)
+        self._inbound = Inbound(
+            self._context,
+            self._negotiation,
+            self._negotiation.exchanges,
+            self._negotiation.isakmp_sas,
+        )
+
+    def start(self, now: float) -> None:
+        """Begin to bring up what the configuration wants up."""
+        self._context.now = now
+        self._negotiation.connections.configure()
+
+    def configure(self, configuration: Configuration, now: float) -> None:
+        """Go on with another configuration; running exchanges and SAs stay."""
+        self._context.now = now
+        self._context.configuration = configuration
+        self._negotiation.connections.configure()
+
+    def receive(self, octets: bytes, transport: Transport, now: float) -> None:
+        """Take a datagram, without its non-ESP marker."""
+        self._context.now = now
+        self._inbound.receive(octets, transport)
+
+    def on_stack(self, message: ipsec.Answer | ipsec.Event, now: float) -> None:
+        """Take an answer or an event of the IPsec stack."""
+        self._context.now = now
+        if isinstance(message, ipsec.Answer):
+            self._context.answered(message)
+        elif isinstance(message, ipsec.UnknownSpi):
+            self._negotiation.unknown_spi(message)
+        else:
+            self._negotiation.ipsec_sas.on_event(message)
+
+    def tick(self, now: float) -> None:
+        """Do what has fallen due."""
+        self._context.now = now
+        self._context.timers.fire(now)
+
+    def deadline(self) -> float | None:
+        """Tell when ``tick`` is wanted next, None for never."""
+        return self._context.timers.deadline()
+
+    def drain(self) -> list[Output]:
+        """Give what is to be done, in order, and forget it."""
+        outputs, self._context.outputs = self._context.outputs, []
+        return outputs
+
+    # Commands
+
+    def establish(self, name: str, now: float) -> bool:
+        """Bring a connection up and keep it up, or begin phase 1 with a peer; False if unknown."""
+        self._context.now = now
+        if name in self._context.configuration.connections:
+            self._negotiation.connections.watch(name)
+        elif name in self._context.configuration.peers:
+            self._negotiation.begin_phase1(name)
+        else:
+            return False
+        return True
+
+    def teardown(self, name: str, now: float) -> bool:
+        """Take a connection down and leave it down; False when there is nothing of that name."""
+        self._context.now = now
+        known = name in self._context.configuration.connections
+        self._negotiation.connections.forget(name)
+        for exchange in self._negotiation.exchanges:
+            if exchange.name == name:
+                exchange.abort("torn down by the administrator")
+        pairs = self._negotiation.ipsec_sas.named(name)
+        for pair in pairs:
+            self._negotiation.ipsec_sas.remove(pair, tell_peer=True)
+        return known or bool(pairs)
+
+    def teardown_all(self, now: float) -> None:
+        """Take every connection down."""
+        names = {pair.name for pair in self._negotiation.ipsec_sas}
+        for name in names | set(self._context.configuration.connections):
+            self.teardown(name, now)
+
+    def delete_sa(self, cookies: tuple[bytes, bytes], message_id: int | None, now: float) -> bool:
+        """Delete an ISAKMP SA, or the IPsec SAs of a message ID; False when there is none."""
+        self._context.now = now
+        if message_id is None:
+            sa = self._negotiation.isakmp_sas.get(cookies)
+            if sa is not None:
+                self._negotiation.isakmp_sas.remove(sa, tell_peer=True)
+            return sa is not None
+        found = [
+            pair
+            for pair in self._negotiation.ipsec_sas
+            if pair.isakmp.cookies == cookies and pair.message_id == message_id
+        ]
+        for pair in found:
+            self._negotiation.ipsec_sas.remove(pair, tell_peer=True)
+        return bool(found)
+
+    def shutdown(self, now: float) -> None:
+        """End everything, telling the peers unless Delete-SAs says no."""
+        self._context.now = now
+        tell_peer = self._context.general.delete_sas
+        for name in list(self._context.configuration.connections):
+            self._negotiation.connections.forget(name)
+        for exchange in self._negotiation.exchanges:
+            exchange.abort("shutting down")
+        for pair in self._negotiation.ipsec_sas:
+            self._negotiation.ipsec_sas.remove(pair, tell_peer=tell_peer)
+        for sa in self._negotiation.isakmp_sas:
+            self._negotiation.isakmp_sas.remove(sa, tell_peer=tell_peer)
+
+    # Looking
+
+    def snapshot(self, now: float) -> Snapshot:
+        """Show everything as it is."""
+        self._context.now = now
+        return snapshot_of(self._negotiation)

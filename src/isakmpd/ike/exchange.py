@@ -1,0 +1,284 @@
+"""Drive one exchange: retransmission, duplicates, deadlines, sealing, all in one place.
+
+The coroutine it runs reads like the RFC's figure and knows nothing of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from enum import Enum
+from typing import Any
+
+from isakmpd.ike import ipsec
+from isakmpd.ike.context import Context
+from isakmpd.ike.effects import Ask, Effect, Finish, Turn
+from isakmpd.ike.framing import Framed, Sealing, frame, in_clear
+from isakmpd.ike.outputs import Capture, LogClass, Send
+from isakmpd.ike.refused import Refused
+from isakmpd.ike.steps import Step
+from isakmpd.ike.timers import Timer
+from isakmpd.ike.transport import Transport
+from isakmpd.wire.header import Header
+from isakmpd.wire.malformed import Malformed
+from isakmpd.wire.numbers import ExchangeType, Flags, NotifyType, PayloadType
+from isakmpd.wire.payloads import Chain, Payload, decode_chain
+
+FIRST_WAIT = 7.0  # seconds before the first retransmission
+WAIT_STEP = 2.0  # each further wait is this much longer
+
+
+class State(Enum):
+    """Tell how far an exchange is."""
+
+    RUNNING = "running"
+    DONE = "done"  # only duplicates are still answered
+    FAILED = "failed"
+
+
+class Exchange:
+    """Run one exchange with one peer."""
+
+    phase: int
+    exchange_type: ExchangeType
+
+    def __init__(
+        self,
+        context: Context,
+        name: str,
+        initiator: bool,
+        transport: Transport,
+        cookies: tuple[bytes, bytes],
+        message_id: int,
+    ) -> None:
+        self.context = context
+        self.name = name
+        self.initiator = initiator
+        self.transport = transport
+        self.initiator_cookie, self.responder_cookie = cookies
+        self.message_id = message_id
+        self.began = context.now
+        self.state = State.RUNNING
+        self.step = 0
+        self.hint = ""  # what an unauthenticated notify said, for the sentence at the end
+        self.sealing: Sealing | None = None
+        self._coroutine: Coroutine[Effect[Any], object, None] | None = None
+        self._expect: Step | None = None
+        self._sent: bytes | None = None
+        self._transmissions = 0
+        self._wait: Timer | None = None
+        self._deadline: Timer | None = None
+        self._received: list[bytes] = []  # datagrams accepted so far, the latest last
+
+    # What the engine does with it
+
+    @property
+    def key(self) -> tuple[bytes, bytes, int]:
+        """Identify the exchange among all."""
+        return self.initiator_cookie, self.responder_cookie, self.message_id
+
+    def start(
+        self, coroutine: Coroutine[Effect[Any], object, None], first: bytes | None = None
+    ) -> None:
+        """Begin to run ``coroutine``; ``first`` is the datagram that made a responder begin."""
+        self._coroutine = coroutine
+        if first is not None:
+            self._received.append(first)
+        limit = self.context.general.exchange_max_time
+        self._deadline = self.context.timers.arm(
+            self.context.now + limit, f"exchange {self.name} ends", self._out_of_time
+        )
+        self._advance(None)
+
+    def receive(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:
+        """Take the peer's next message, or answer a duplicate of the last one.
+
+        Raises Malformed for what does not belong here; the exchange then goes on waiting.
+        """
+        if datagram in self._received:
+            if datagram == self._received[-1]:
+                self._answer_duplicate()
+            return
+        if self.state is not State.RUNNING or self._expect is None:
+            return
+        chain = self._open(header, body)
+        self._expect.check(chain)
+        self._accept(header, body, datagram, transport)
+        self.context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
+        self.step += 1
+        self._advance(chain)
+
+    def abort(self, reason: str) -> None:
+        """End without success, telling nobody but the log."""
+        self._fail(reason, None)
+
+    # What the coroutine asks for
+
+    def _advance(self, answer: object, refusal: Refused | None = None) -> None:
+        coroutine = self._coroutine
+        if coroutine is None:
+            return
+        try:
+            while True:
+                effect = coroutine.throw(refusal) if refusal else coroutine.send(answer)
+                answer, refusal = None, None
+                if isinstance(effect, Finish):
+                    self._expect = None
+                    self._transmit_new(effect.payloads)
+                elif isinstance(effect, Turn):
+                    self._expect = effect.expect
+                    self._transmit_new(effect.payloads)
+                    if effect.retransmit:
+                        self._arm_retransmission()
+                    return
+                elif isinstance(effect, Ask):
+                    self._expect = None
+                    self.context.ask(effect.make, self._answered)
+                    return
+        except StopIteration:
+            self._done()
+        except Refused as refused:
+            self._fail(refused.reason, refused.notify)
+        except Malformed as malformed:
+            self._fail(str(malformed), malformed.notify)
+
+    def _answered(self, answer: ipsec.Answer) -> None:
+        if self.state is not State.RUNNING:
+            self.late_answer(answer)
+        elif isinstance(answer, ipsec.StackRefused):
+            self._advance(None, Refused(f"the IPsec stack refuses: {answer.reason}", None))
+        else:
+            self._advance(answer)
+
+    # Sending
+
+    def _header(self) -> Header:
+        return Header(
+            self.initiator_cookie,
+            self.responder_cookie,
+            PayloadType.NONE,
+            self.exchange_type,
+            Flags.NONE,
+            self.message_id,
+        )
+
+    def _transmit_new(self, payloads: tuple[Payload, ...]) -> None:
+        header = self._header()
+        framed: Framed
+        framed = self.sealing.seal(header, payloads) if self.sealing else frame(header, payloads)
+        self._sent = framed.octets
+        self._transmissions = 0
+        self.context.emit(Capture(self.transport, framed.clear, outgoing=True))
+        self._transmit()
+
+    def _transmit(self) -> None:
+        if self._sent is not None:
+            self._transmissions += 1
+            self.context.emit(Send(self.transport, self._sent))
+
+    def _arm_retransmission(self) -> None:
+        wait = FIRST_WAIT + WAIT_STEP * (self._transmissions - 1)
+        self._wait = self.context.timers.arm(
+            self.context.now + wait, f"exchange {self.name} retransmits", self._retransmit
+        )
+
+    def _retransmit(self) -> None:
+        self._wait = None
+        if self._transmissions > self.context.general.retransmits:
+            self._fail(self._silence(), None)
+            return
+        self.context.debug(
+            LogClass.TRANSPORT,
+            10,
+            f"exchange {self.name}: no answer from {self.transport.peer}, sending again",
+        )
+        self._transmit()
+        self._arm_retransmission()
+
+    def _answer_duplicate(self) -> None:
+        """Send our last message again, unless a timer of ours insists anyway."""
+        limit = 2 * self.context.general.retransmits + 2
+        if self._wait is None and self._sent is not None and self._transmissions < limit:
+            self._transmit()
+
+    # Receiving
+
+    def _open(self, header: Header, body: bytes) -> Chain:
+        assert self._expect is not None  # noqa: S101 - receive() has looked
+        if header.exchange_type != self.exchange_type:
+            raise Malformed(
+                f"exchange type {header.exchange_type} within {self.exchange_type}",
+                NotifyType.INVALID_EXCHANGE_TYPE,
+            )
+        if header.encrypted != self._expect.encrypted:
+            state = "encrypted" if header.encrypted else "in clear"
+            raise Malformed(f"{self._expect.name} arrived {state}", NotifyType.INVALID_FLAGS)
+        if not header.encrypted:
+            return decode_chain(header.next_payload, body)
+        assert self.sealing is not None  # noqa: S101 - encrypted steps follow seal()
+        return self.sealing.open(header, body)
+
+    def _accept(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:
+        if self._wait is not None:
+            self._wait.cancel()
+            self._wait = None
+        if header.encrypted and self.sealing is not None:
+            self.sealing.accept(body)
+        self._received.append(datagram)
+        self.transport = transport
+
+    # Ending
+
+    def _done(self) -> None:
+        self.state = State.DONE
+        self._close()
+        self.ended(None)
+
+    def _fail(self, reason: str, notify: NotifyType | None) -> None:
+        if self.state is not State.RUNNING:
+            return
+        self.state = State.FAILED
+        self._close()
+        self.failed(reason, notify)
+        self.ended(reason)
+
+    def _close(self) -> None:
+        for timer in (self._wait, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        self._wait = self._deadline = None
+        self._expect = None
+        coroutine, self._coroutine = self._coroutine, None
+        if coroutine is not None:
+            coroutine.close()
+
+    def _out_of_time(self) -> None:
+        self._fail(
+            f"not finished after {self.context.general.exchange_max_time} s "
+            f"([General]:Exchange-max-time){self._hinted()}",
+            None,
+        )
+
+    def _silence(self) -> str:
+        return (
+            f"giving up on exchange {self.name}, no response from peer {self.transport.peer}"
+            f"{self._hinted()}"
+        )
+
+    def _hinted(self) -> str:
+        said = f"; the peer said {self.hint} (unauthenticated)" if self.hint else ""
+        return f"{said}; {cause}" if (cause := self.probable_cause()) else said
+
+    # What each phase adds
+
+    def probable_cause(self) -> str:
+        """Guess in a few words why the peer is silent."""
+        return ""
+
+    def failed(self, reason: str, notify: NotifyType | None) -> None:
+        """Undo what the exchange did and tell log and peer."""
+
+    def ended(self, failure: str | None) -> None:
+        """Tell the engine; ``failure`` is None after success."""
+
+    def late_answer(self, answer: ipsec.Answer) -> None:
+        """Undo what the stack did for an exchange that failed in the meantime."""

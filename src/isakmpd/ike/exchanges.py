@@ -1,0 +1,80 @@
+"""Keep the running exchanges, find them by what a datagram says, and bound their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
+
+from isakmpd.ike.context import Context
+from isakmpd.ike.exchange import Exchange, State
+from isakmpd.ike.phase1_exchange import Phase1Exchange
+from isakmpd.wire.header import NO_COOKIE
+
+Key = tuple[bytes, bytes, int]
+
+HALF_OPEN_LIMIT = 512  # phase 1 exchanges begun by peers and not yet authenticated
+HALF_OPEN_LIMIT_OF_ADDRESS = 16
+DUPLICATE_LIFETIME = 60.0  # seconds a finished exchange still answers duplicates
+
+
+class Exchanges:
+    """Hold exchanges by cookies and message ID."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._by_key: dict[Key, Exchange] = {}
+        self._keys: dict[Exchange, list[Key]] = {}
+
+    def __iter__(self) -> Iterator[Exchange]:
+        return iter([e for e in self._keys if e.state is State.RUNNING])
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def get(self, key: Key) -> Exchange | None:
+        """Find an exchange, also one that only answers duplicates any more."""
+        return self._by_key.get(key)
+
+    def add(self, exchange: Exchange, *more_keys: Key) -> None:
+        """Take an exchange under its key and further ones."""
+        keys = [exchange.key, *more_keys]
+        self._keys[exchange] = keys
+        for key in keys:
+            self._by_key[key] = exchange
+
+    def add_key(self, exchange: Exchange) -> None:
+        """Find the exchange by its present key too."""
+        if exchange in self._keys:
+            self._keys[exchange].append(exchange.key)
+            self._by_key[exchange.key] = exchange
+
+    def discard(self, exchange: Exchange) -> None:
+        """Forget an exchange."""
+        for key in self._keys.pop(exchange, ()):
+            self._by_key.pop(key, None)
+
+    def discard_later(self, exchange: Exchange) -> None:
+        """Forget an exchange once nobody can still send duplicates."""
+        due = self._context.now + DUPLICATE_LIFETIME
+        self._context.timers.arm(
+            due, f"exchange {exchange.name} is forgotten", lambda: self.discard(exchange)
+        )
+
+    def running_phase1(self, peer: str) -> Phase1Exchange | None:
+        """Find the phase 1 exchange we began with a peer, if one runs."""
+        begun = (e for e in self if isinstance(e, Phase1Exchange) and e.initiator)
+        return next((exchange for exchange in begun if exchange.name == peer), None)
+
+    def crowded(self, address: IPv4Address | IPv6Address) -> str | None:
+        """Say which limit a further half-open exchange from ``address`` would break."""
+        half_open = [e for e in self if isinstance(e, Phase1Exchange) and not e.initiator]
+        if len(half_open) >= HALF_OPEN_LIMIT:
+            return f"{HALF_OPEN_LIMIT} exchanges are half open"
+        if sum(e.transport.remote == address for e in half_open) >= HALF_OPEN_LIMIT_OF_ADDRESS:
+            return f"{HALF_OPEN_LIMIT_OF_ADDRESS} exchanges from {address} are half open"
+        return None
+
+
+def first_message_key(initiator_cookie: bytes) -> Key:
+    """Give the key of a message that knows no responder cookie yet."""
+    return initiator_cookie, NO_COOKIE, 0

@@ -1,0 +1,71 @@
+"""Build, protect and open informational messages (RFC 2408 section 4.8, RFC 2409 section 5.7)."""
+
+from __future__ import annotations
+
+from isakmpd.crypto.hashes import equal
+from isakmpd.ike.context import Context
+from isakmpd.ike.entropy import message_id
+from isakmpd.ike.framing import Sealing, in_clear
+from isakmpd.ike.outputs import Capture, Send
+from isakmpd.ike.sa import IsakmpSa
+from isakmpd.ike.steps import INFO
+from isakmpd.ike.transport import Transport
+from isakmpd.wire.header import Header
+from isakmpd.wire.malformed import Malformed
+from isakmpd.wire.numbers import Doi, ExchangeType, Flags, NotifyType, PayloadType, Protocol
+from isakmpd.wire.payloads import Chain, Delete, Hash, Notification, Payload, encode_chain
+
+MESSAGE_ID_LIMIT = 65536  # remembered for each ISAKMP SA against replay
+
+
+def send(context: Context, sa: IsakmpSa, payloads: tuple[Payload, ...]) -> None:
+    """Send payloads protected by HASH and encryption; nobody retransmits them."""
+    number = fresh_message_id(context, sa)
+    proof = Hash(sa.prf_a(number.to_bytes(4), encode_chain(payloads)))
+    header = Header(*sa.cookies, PayloadType.NONE, ExchangeType.INFO, Flags.NONE, number)
+    framed = Sealing(sa.cipher, sa.phase2_iv(number)).seal(header, (proof, *payloads))
+    context.emit(Capture(sa.transport, framed.clear, outgoing=True))
+    context.emit(Send(sa.transport, framed.octets))
+
+
+def fresh_message_id(context: Context, sa: IsakmpSa) -> int:
+    """Draw a message ID this SA has not seen."""
+    number = message_id(context.entropy)
+    while number in sa.used_message_ids:
+        number = message_id(context.entropy)
+    sa.used_message_ids.add(number)
+    return number
+
+
+def open_protected(
+    context: Context, sa: IsakmpSa, header: Header, body: bytes, transport: Transport
+) -> Chain:
+    """Decrypt and authenticate an informational message; raises Malformed.
+
+    Only then its message ID counts as used: nobody can use it up in the peer's place.
+    """
+    chain = Sealing(sa.cipher, sa.phase2_iv(header.message_id)).open(header, body)
+    INFO.check(chain)
+    expected = sa.prf_a(header.message_id.to_bytes(4), chain.after_first)
+    if not equal(chain.one(Hash).data, expected):
+        raise Malformed("HASH of an informational message is wrong")
+    sa.used_message_ids.add(header.message_id)
+    context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
+    return chain
+
+
+def notification(sa: IsakmpSa, notify: NotifyType, data: bytes = b"") -> Notification:
+    """Make a notify about an ISAKMP SA, which its cookies name."""
+    return Notification(
+        Doi.IPSEC, Protocol.ISAKMP, notify, sa.initiator_cookie + sa.responder_cookie, data
+    )
+
+
+def delete_ipsec(spi: bytes) -> Delete:
+    """Say that we hold the inbound ESP SA ``spi`` no longer."""
+    return Delete(Doi.IPSEC, Protocol.IPSEC_ESP, (spi,))
+
+
+def delete_isakmp(sa: IsakmpSa) -> Delete:
+    """Say that we hold an ISAKMP SA no longer."""
+    return Delete(Doi.IPSEC, Protocol.ISAKMP, (sa.initiator_cookie + sa.responder_cookie,))

@@ -1,0 +1,153 @@
+"""Know whether the peer is there: dead peer detection, and Deletes that are sure to arrive.
+
+RFC 3706 asks R-U-THERE and expects an ACK. Between two of ours a Delete travels in one message with
+R-U-THERE, so that the ACK vouches for the Delete too: an SA that only one end knows is either
+deleted there or its peer is found dead. Other peers get the bare Delete, once.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from isakmpd.ike import informational
+from isakmpd.ike.context import Context
+from isakmpd.ike.outputs import LogClass
+from isakmpd.ike.sa import IsakmpSa
+from isakmpd.ike.timers import Timer
+from isakmpd.wire.malformed import Malformed
+from isakmpd.wire.numbers import NotifyType
+from isakmpd.wire.payloads import Delete, Notification
+from isakmpd.wire.vendor_ids import Vendor
+
+RESEND_AFTER = 5.0  # seconds without an ACK
+ATTEMPTS = 5
+
+
+class LivenessOwner(Protocol):
+    """Judge a peer's silence; the engine does."""
+
+    def last_inbound(self, sa: IsakmpSa) -> float | None:
+        """Tell when ESP last arrived from the peer, in seconds."""
+
+    def peer_dead(self, sa: IsakmpSa) -> None:
+        """Forget a peer that does not answer."""
+
+
+class Liveness:
+    """Watch the peer at the other end of one ISAKMP SA."""
+
+    def __init__(self, context: Context, owner: LivenessOwner, sa: IsakmpSa) -> None:
+        self._context = context
+        self._owner = owner
+        self._sa = sa
+        self._sequence = int.from_bytes(context.entropy(2)) >> 1
+        self._peer_sequence = -1
+        self._pending: list[Delete] = []
+        self._attempts = 0
+        self._timer: Timer | None = None
+        self.heard_at = context.now
+        self._watch()
+
+    @property
+    def _watching(self) -> bool:
+        return Vendor.DPD in self._sa.vendors and self._context.general.dpd_check_interval > 0
+
+    @property
+    def asking(self) -> bool:
+        """Tell whether an R-U-THERE awaits its ACK."""
+        return self._attempts > 0
+
+    def heard(self) -> None:
+        """Note that an authenticated message arrived."""
+        self.heard_at = self._context.now
+
+    def stop(self) -> None:
+        """End the watch, with the SA."""
+        self._arm(None)
+        self._attempts = 0
+        self._pending.clear()
+
+    def deliver(self, delete: Delete) -> None:
+        """Send a Delete, again and again until acknowledged where the peer can."""
+        if Vendor.ACKNOWLEDGED_DELETES not in self._sa.vendors:
+            informational.send(self._context, self._sa, (delete,))
+            return
+        self._pending.append(delete)
+        self._ask()
+
+    def probe(self) -> None:
+        """Ask at once, because something hints that the peer has lost its state."""
+        if Vendor.DPD in self._sa.vendors and not self.asking:
+            self._ask()
+
+    def acknowledge(self, notification: Notification) -> None:
+        """Answer the peer's R-U-THERE (RFC 3706 section 5.4); raises Malformed for a bad one."""
+        sequence = self._read(notification)
+        if sequence < self._peer_sequence:
+            raise Malformed(f"R-U-THERE {sequence} after {self._peer_sequence}")
+        self._peer_sequence = sequence
+        ack = informational.notification(self._sa, NotifyType.R_U_THERE_ACK, sequence.to_bytes(4))
+        informational.send(self._context, self._sa, (ack,))
+
+    def acknowledged(self, notification: Notification) -> None:
+        """Take the peer's ACK; raises Malformed for a bad one."""
+        sequence = self._read(notification)
+        if sequence != self._sequence or not self.asking:
+            self._context.debug(LogClass.MESSAGE, 20, f"R-U-THERE-ACK {sequence} is not awaited")
+            return
+        self._attempts = 0
+        self._pending.clear()
+        self._watch()
+
+    def _read(self, notification: Notification) -> int:
+        cookies = self._sa.initiator_cookie + self._sa.responder_cookie
+        if notification.spi != cookies or len(notification.data) != 4:
+            raise Malformed(f"{notification.type} that does not name this ISAKMP SA")
+        return int.from_bytes(notification.data)
+
+    # Watching
+
+    def _arm(self, wait: float | None, event: str = "") -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if wait is not None:
+            action = self._unanswered if self.asking else self._check
+            due = self._context.now + wait
+            self._timer = self._context.timers.arm(due, f"{self._sa.name} {event}", action)
+
+    def _watch(self) -> None:
+        interval = self._context.general.dpd_check_interval
+        self._arm(interval if self._watching else None, "is checked for life")
+
+    def _check(self) -> None:
+        now, interval = self._context.now, self._context.general.dpd_check_interval
+        if not self._watching:
+            return
+        heard = max(self.heard_at, self._owner.last_inbound(self._sa) or 0.0)
+        if now - heard < interval:
+            self._arm(interval - (now - heard), "is checked for life")
+        else:
+            self._ask()
+
+    # Asking
+
+    def _ask(self) -> None:
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        self._attempts = 0
+        self._send()
+
+    def _send(self) -> None:
+        self._attempts += 1
+        question = informational.notification(
+            self._sa, NotifyType.R_U_THERE, self._sequence.to_bytes(4)
+        )
+        informational.send(self._context, self._sa, (*self._pending, question))
+        self._arm(RESEND_AFTER, "is asked R-U-THERE")
+
+    def _unanswered(self) -> None:
+        if self._attempts < ATTEMPTS:
+            self._send()
+            return
+        self.stop()
+        self._owner.peer_dead(self._sa)

@@ -1,0 +1,221 @@
+"""Drive a phase 1 exchange: what main mode needs around the messages themselves."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from isakmpd.config.model import Peer
+from isakmpd.crypto.ciphers import Cbc
+from isakmpd.crypto.skeyid import SkeyId
+from isakmpd.ike.context import Context
+from isakmpd.ike.entropy import Entropy, message_id
+from isakmpd.ike.exchange import Exchange
+from isakmpd.ike.framing import Sealing, frame
+from isakmpd.ike.nat_traversal import NatSituation
+from isakmpd.ike.outputs import Capture, Send
+from isakmpd.ike.phase1_proposal import Phase1Choice
+from isakmpd.ike.sa import IsakmpSa
+from isakmpd.ike.transport import Transport
+from isakmpd.wire.header import NO_COOKIE, Header
+from isakmpd.wire.identities import Identity
+from isakmpd.wire.malformed import Malformed
+from isakmpd.wire.numbers import (
+    Doi,
+    ExchangeType,
+    Flags,
+    NotifyType,
+    PayloadType,
+)
+from isakmpd.wire.numbers import Protocol as SecurityProtocol
+from isakmpd.wire.payloads import Chain, Notification, Payload, VendorId
+from isakmpd.wire.vendor_ids import Vendor, recognise
+
+_OURS = (Vendor.NAT_T_RFC, Vendor.DPD, Vendor.ACKNOWLEDGED_DELETES)
+_KEYS_DIFFER = "the pre-shared keys probably differ"
+
+
+class Phase1Owner(Protocol):
+    """Be told what becomes of a phase 1 exchange; the engine is."""
+
+    def shares_nothing_with(self, peer: Peer) -> bool:
+        """Tell whether no SA with this peer exists."""
+
+    def isakmp_established(self, sa: IsakmpSa, last: Chain) -> None:
+        """Take the SA; ``last`` is the peer's last message, with its notifies."""
+
+    def exchange_ended(self, exchange: Exchange, failure: str | None) -> None:
+        """Forget the exchange, at once or after duplicates have died out."""
+
+    def cookies_changed(self, exchange: Phase1Exchange) -> None:
+        """Find the exchange by its new key from now on."""
+
+
+class Phase1Exchange(Exchange):
+    """Run main mode."""
+
+    phase = 1
+    exchange_type = ExchangeType.ID_PROT
+
+    def __init__(
+        self,
+        context: Context,
+        owner: Phase1Owner,
+        peer: Peer,
+        initiator: bool,
+        transport: Transport,
+        cookies: tuple[bytes, bytes],
+    ) -> None:
+        super().__init__(context, peer.section, initiator, transport, cookies, 0)
+        self.owner = owner
+        self.peer = peer
+        self.vendors: frozenset[Vendor] = frozenset()
+        self.nat = NatSituation()
+        self._complained = False
+
+    @property
+    def entropy(self) -> Entropy:
+        """Give the source of nonces and secrets."""
+        return self.context.entropy
+
+    @property
+    def local_id(self) -> Identity:
+        """Give the identity we prove: the configured one, else our address."""
+        return self.peer.local_id or Identity.of_address(self.transport.local)
+
+    @property
+    def first_contact(self) -> bool:
+        """Tell whether we hold no SA with this peer."""
+        return self.owner.shares_nothing_with(self.peer)
+
+    @property
+    def nat_t_possible(self) -> bool:
+        """Tell whether the peer announced NAT traversal."""
+        return Vendor.NAT_T_RFC in self.vendors
+
+    def vendor_ids(self) -> tuple[Payload, ...]:
+        """Announce what we speak; a responder repeats only what the initiator announced."""
+        return tuple(
+            VendorId(vendor.value) for vendor in _OURS if self.initiator or vendor in self.vendors
+        )
+
+    def learn_vendors(self, message: Chain) -> None:
+        """Note what the peer announces."""
+        known = (recognise(payload.data) for payload in message.all(VendorId))
+        self.vendors |= frozenset(vendor for vendor in known if vendor)
+
+    def float_transport(self) -> None:
+        """Go on between the NAT-T ports (RFC 3947 section 4)."""
+        port = self.context.nat_t_port
+        self.transport = self.transport.floated(port, port)
+
+    def seal(self, cipher: Cbc, iv: bytes) -> None:
+        """Encrypt from the next message on."""
+        self._cipher = cipher
+        self.sealing = Sealing(cipher, iv)
+
+    def complete(
+        self, choice: Phase1Choice, skeyid: SkeyId, remote_id: Identity, last: Chain
+    ) -> None:
+        """Hand the finished ISAKMP SA over."""
+        assert self.sealing is not None  # noqa: S101 - main mode seals before it completes
+        sa = IsakmpSa(
+            self.peer,
+            self.initiator,
+            self.initiator_cookie,
+            self.responder_cookie,
+            self.transport,
+            choice,
+            skeyid,
+            self._cipher,
+            self.sealing.last_block,
+            self.local_id,
+            remote_id,
+            self.nat,
+            self.vendors,
+            self.began,
+            self.context.now,
+        )
+        self.owner.isakmp_established(sa, last)
+
+    def receive(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:
+        """Take a message; the first answer tells an initiator the responder's cookie."""
+        learns = self.initiator and self.responder_cookie == NO_COOKIE
+        if learns:
+            self.responder_cookie = header.responder_cookie
+        try:
+            super().receive(header, body, datagram, transport)
+        except Malformed as malformed:
+            if learns:
+                self.responder_cookie = NO_COOKIE
+            if header.encrypted and self.sealing is not None:
+                self._complain_of_key(malformed)
+                return
+            raise
+        if learns:
+            self.owner.cookies_changed(self)
+
+    def _complain_of_key(self, malformed: Malformed) -> None:
+        """Say once why the first encrypted message makes no sense, and tell the peer."""
+        if self._complained:
+            return
+        self._complained = True
+        self.context.log(
+            f"{self.name}: the first encrypted message from {self.transport.peer} decrypts to "
+            f"garbage ({malformed}): {_KEYS_DIFFER} ([{self.name}]:Authentication decides)"
+        )
+        self.notify_in_clear(NotifyType.PAYLOAD_MALFORMED)
+
+    def notify_in_clear(self, notify: NotifyType) -> None:
+        """Tell the peer of a fault before there is a key to protect the message with."""
+        spi = self.initiator_cookie + self.responder_cookie
+        payload = Notification(Doi.IPSEC, SecurityProtocol.ISAKMP, notify, spi, b"")
+        header = Header(
+            self.initiator_cookie,
+            self.responder_cookie,
+            PayloadType.NONE,
+            ExchangeType.INFO,
+            Flags.NONE,
+            message_id(self.entropy),
+        )
+        framed = frame(header, (payload,))
+        self.context.emit(Capture(self.transport, framed.clear, outgoing=True))
+        self.context.emit(Send(self.transport, framed.octets))
+
+    def heard(self, notify: NotifyType) -> None:
+        """Keep what an unauthenticated notify says, once, for the operator; it decides nothing."""
+        if not self.hint:
+            self.hint = str(notify)
+            self.context.log(
+                f"{self.name}: {self.transport.peer} says {notify} (unauthenticated)"
+                f"{_because(self.probable_cause(notify))}"
+            )
+
+    def probable_cause(self, notify: NotifyType | None = None) -> str:
+        """Guess from the step the exchange is stuck in, and from what the peer said."""
+        if self.sealing is not None:
+            return f"{_KEYS_DIFFER} ([{self.name}]:Authentication decides)"
+        if notify == NotifyType.NO_PROPOSAL_CHOSEN:
+            return (
+                "the peer accepts none of our transforms "
+                f"([{self.peer.configuration}]:Transforms decides)"
+            )
+        if self.initiator and self.step == 0 and notify is None:
+            return (
+                f"nobody answers on UDP port {self.transport.remote_port}: the peer is down, "
+                "does not know us, or a firewall drops IKE"
+            )
+        return ""
+
+    def failed(self, reason: str, notify: NotifyType | None) -> None:
+        """Log the one line that says why, and tell the peer."""
+        self.context.log(f"{self.name}: phase 1 with {self.transport.peer} failed: {reason}")
+        if notify is not None:
+            self.notify_in_clear(notify)
+
+    def ended(self, failure: str | None) -> None:
+        """Tell the engine."""
+        self.owner.exchange_ended(self, failure)
+
+
+def _because(cause: str) -> str:
+    return f": {cause}" if cause else ""

@@ -1,0 +1,221 @@
+"""Run quick mode, both roles, with and without PFS (RFC 2409 section 5.5)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_network
+
+from isakmpd.config.model import ClientId, Connection
+from isakmpd.crypto.groups import InvalidPublicValue, KeyPair, generate
+from isakmpd.crypto.hashes import equal
+from isakmpd.crypto.keymat import esp_key_lengths, keymat
+from isakmpd.ike import ipsec, phase2_proposal, steps
+from isakmpd.ike.effects import Finish, Turn
+from isakmpd.ike.nonces import new_nonce, read_nonce
+from isakmpd.ike.phase2_exchange import Phase2Exchange
+from isakmpd.ike.phase2_proposal import Phase2Choice
+from isakmpd.ike.refused import Refused
+from isakmpd.ike.transport import Transport
+from isakmpd.wire.identities import Identity
+from isakmpd.wire.numbers import IdType, NotifyType, Protocol
+from isakmpd.wire.payloads import (
+    Chain,
+    Hash,
+    Identification,
+    KeyExchange,
+    Nonce,
+    Payload,
+    SecurityAssociation,
+    encode_chain,
+)
+
+_SOFT_SHARE = 0.9  # of the octets an SA may carry, after which a successor is negotiated
+
+
+async def initiator(x: Phase2Exchange, connection: Connection) -> None:
+    """Negotiate a pair of ESP SAs for ``connection``."""
+    group = phase2_proposal.offered_group(connection.suites)
+    pair = generate(group, x.entropy) if group else None
+    spi = await x.allocate_spi()
+    encapsulated = x.encapsulated
+    ni = new_nonce(x.entropy)
+    ours = client_ids(x.transport, connection)
+    offer = phase2_proposal.offer(connection.suites, spi, encapsulated=encapsulated)
+    payloads = (offer, Nonce(ni), *_key_exchange(pair), *map(Identification.of, ours))
+    reply = await Turn(
+        (Hash(x.hash1(encode_chain(payloads))), *payloads), steps.QM2, retransmit=True
+    )
+
+    if not equal(reply.one(Hash).data, x.hash2(ni, reply.after_first)):
+        raise Refused("HASH(2) is wrong", NotifyType.INVALID_HASH_INFORMATION)
+    choice = phase2_proposal.check(
+        reply.one(SecurityAssociation), connection.suites, encapsulated=encapsulated
+    )
+    _check_returned_ids(reply, ours)
+    nr = read_nonce(reply)
+    shared = _shared_secret(pair, reply)
+    selector = _selector(*ours)
+    sas = _esp_sas(x, choice, selector, spi, shared, ni, nr)
+    await x.install(sas[0])
+    await x.install(sas[1])
+    await Finish((Hash(x.hash3(ni, nr)),))
+    x.complete(choice, *sas)
+
+
+async def responder(x: Phase2Exchange, first: Chain) -> None:
+    """Answer quick mode message ``first``, whose HASH(1) has been verified."""
+    ni = read_nonce(first)
+    ours, theirs = _proposed_ids(x, first)
+    connection = x.connection_for(ours, theirs)
+    spi = await x.allocate_spi()
+    answer, choice = phase2_proposal.choose(
+        first.one(SecurityAssociation),
+        connection,
+        spi,
+        key_exchange=first.first(KeyExchange) is not None,
+    )
+    pair = generate(choice.group, x.entropy) if choice.group else None
+    shared = _shared_secret(pair, first)
+    nr = new_nonce(x.entropy)
+    inbound, outbound = _esp_sas(x, choice, _selector(ours, theirs), spi, shared, ni, nr)
+    await x.install(inbound)  # before the answer leaves: the peer may send at once
+
+    payloads: tuple[Payload, ...] = (answer, Nonce(nr), *_key_exchange(pair))
+    payloads += tuple(first.all(Identification))
+    message = await Turn(
+        (Hash(x.hash2(ni, encode_chain(payloads))), *payloads), steps.QM3, retransmit=True
+    )
+    if not equal(message.one(Hash).data, x.hash3(ni, nr)):
+        raise Refused("HASH(3) is wrong", NotifyType.INVALID_HASH_INFORMATION)
+    await x.install(outbound)
+    x.complete(choice, inbound, outbound)
+
+
+def _key_exchange(pair: KeyPair | None) -> tuple[Payload, ...]:
+    return (KeyExchange(pair.public),) if pair else ()
+
+
+def _shared_secret(pair: KeyPair | None, message: Chain) -> bytes:
+    theirs = message.first(KeyExchange)
+    if pair is None and theirs is None:
+        return b""
+    if pair is None or theirs is None:
+        side = "we do not" if pair is None else "the peer does not"
+        raise Refused(f"PFS on one side only: {side} send KE", NotifyType.INVALID_KEY_INFORMATION)
+    try:
+        return pair.shared_secret(theirs.value)
+    except InvalidPublicValue as fault:
+        raise Refused(
+            f"the peer's Diffie-Hellman value is unsafe: {fault}",
+            NotifyType.INVALID_KEY_INFORMATION,
+        ) from fault
+
+
+def client_ids(transport: Transport, connection: Connection) -> tuple[Identity, Identity]:
+    """Give the identities of our packets and the peer's; the hosts themselves where none is set."""
+    return (
+        _client_id(connection.local) or Identity.of_address(transport.local),
+        _client_id(connection.remote) or Identity.of_address(transport.remote),
+    )
+
+
+def _client_id(client: ClientId | None) -> Identity | None:
+    if client is None:
+        return None
+    if client.network.num_addresses == 1:
+        address = client.network.network_address
+        return Identity.of_address(address, client.protocol, client.port)
+    return Identity.of_network(client.network, client.protocol, client.port)
+
+
+def _proposed_ids(x: Phase2Exchange, message: Chain) -> tuple[Identity, Identity]:
+    """Read (our side, the peer's side) from the initiator's IDci and IDcr."""
+    payloads = message.all(Identification)
+    if not payloads:
+        return Identity.of_address(x.transport.local), Identity.of_address(x.transport.remote)
+    if len(payloads) != 2:
+        raise Refused(
+            f"quick mode with {len(payloads)} ID payloads, expected none or two",
+            NotifyType.PAYLOAD_MALFORMED,
+        )
+    theirs, ours = (payload.identity for payload in payloads)
+    for identity in (theirs, ours):
+        if identity.network is None:
+            raise Refused(
+                f"client identity {identity.type} {identity} names no packets",
+                NotifyType.INVALID_ID_INFORMATION,
+            )
+    return ours, theirs
+
+
+def _check_returned_ids(reply: Chain, sent: tuple[Identity, Identity]) -> None:
+    returned = tuple(payload.identity for payload in reply.all(Identification))
+    hosts_only = all(identity.type in (IdType.IPV4_ADDR, IdType.IPV6_ADDR) for identity in sent)
+    if returned == sent or (not returned and hosts_only):
+        return
+    raise Refused(
+        f"the peer returns client identities {' and '.join(map(str, returned)) or 'none'}, "
+        f"we proposed {sent[0]} and {sent[1]}",
+        NotifyType.INVALID_ID_INFORMATION,
+    )
+
+
+def _selector(ours: Identity, theirs: Identity) -> ipsec.Selector:
+    local, remote = ours.network, theirs.network
+    if local is None or remote is None:
+        raise Refused("client identities name no packets", NotifyType.INVALID_ID_INFORMATION)
+    return ipsec.Selector(
+        ip_network(local), ip_network(remote), theirs.protocol, ours.port, theirs.port
+    )
+
+
+def _esp_sas(
+    x: Phase2Exchange,
+    choice: Phase2Choice,
+    selector: ipsec.Selector,
+    own_spi: bytes,
+    shared: bytes,
+    ni: bytes,
+    nr: bytes,
+) -> tuple[ipsec.EspSa, ipsec.EspSa]:
+    """Derive KEYMAT for both directions (RFC 2409 section 5.5): the inbound SA, the outbound SA."""
+    encryption, authentication = esp_key_lengths(
+        choice.transform, choice.key_length, choice.authentication
+    )
+    octets = (choice.lifetimes.kilobytes or 0) * 1024
+
+    def keys(spi: bytes) -> ipsec.EspKeys:
+        material = keymat(
+            x.sa.skeyid.hash,
+            x.sa.skeyid.skeyid_d,
+            shared,
+            Protocol.IPSEC_ESP,
+            spi,
+            ni,
+            nr,
+            encryption + authentication,
+        )
+        return ipsec.EspKeys(
+            choice.transform, choice.authentication, material[:encryption], material[encryption:]
+        )
+
+    local, remote = x.transport.local, x.transport.remote
+    inbound = ipsec.EspSa(
+        ipsec.SaKey(ipsec.Direction.INBOUND, local, int.from_bytes(own_spi)),
+        source=remote,
+        keys=keys(own_spi),
+        mode=choice.mode,
+        selector=selector,
+        replay_window=choice.replay_window,
+        udp=x.udp_encapsulation,
+        soft_octets=int(octets * _SOFT_SHARE),
+        hard_octets=octets,
+        connection=x.name,
+    )
+    outbound = replace(
+        inbound,
+        key=ipsec.SaKey(ipsec.Direction.OUTBOUND, remote, int.from_bytes(choice.peer_spi)),
+        source=local,
+        keys=keys(choice.peer_spi),
+    )
+    return inbound, outbound

@@ -1,0 +1,12 @@
+"""The verdict on what a peer said well-formed and we do not accept."""
+
+from isakmpd.wire.numbers import NotifyType
+
+
+class Refused(Exception):  # noqa: N818 - a verdict, not an error of ours
+    """Say why; ``notify`` is what the peer is told, None for nothing."""
+
+    def __init__(self, reason: str, notify: NotifyType | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.notify = notify

@@ -1,0 +1,105 @@
+"""Hold what negotiation leaves behind: ISAKMP SAs and pairs of IPsec SAs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from isakmpd.config.model import Peer
+from isakmpd.crypto.ciphers import Cbc
+from isakmpd.crypto.hashes import Prf, digest
+from isakmpd.crypto.skeyid import SkeyId
+from isakmpd.ike.ipsec import EspSa, Selector
+from isakmpd.ike.nat_traversal import NatSituation
+from isakmpd.ike.phase1_proposal import Phase1Choice
+from isakmpd.ike.phase2_proposal import Phase2Choice
+from isakmpd.ike.timers import Timer
+from isakmpd.ike.transport import Transport
+from isakmpd.wire.identities import Identity
+from isakmpd.wire.vendor_ids import Vendor
+
+if TYPE_CHECKING:
+    from isakmpd.ike.liveness import Liveness
+
+
+@dataclass(slots=True, eq=False)
+class IsakmpSa:
+    """Be one ISAKMP SA: the authenticated channel to a peer."""
+
+    peer: Peer
+    initiator: bool
+    initiator_cookie: bytes
+    responder_cookie: bytes
+    transport: Transport
+    choice: Phase1Choice
+    skeyid: SkeyId = field(repr=False)
+    cipher: Cbc = field(repr=False)
+    last_block: bytes = field(repr=False)  # of phase 1; every phase 2 IV starts from it
+    local_id: Identity
+    remote_id: Identity
+    nat: NatSituation
+    vendors: frozenset[Vendor]
+    began: float  # when the exchange that made it did
+    established: float
+    replaced: bool = False
+    soft_due: float | None = None
+    hard_due: float | None = None
+    used_message_ids: set[int] = field(default_factory=set)
+    timers: list[Timer] = field(default_factory=list)
+    keepalive: Timer | None = None
+    liveness: Liveness | None = None
+    prf_a: Prf = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.prf_a = Prf(self.skeyid.hash, self.skeyid.skeyid_a)
+
+    @property
+    def name(self) -> str:
+        """Give the peer's section, which names the SA."""
+        return self.peer.section
+
+    @property
+    def cookies(self) -> tuple[bytes, bytes]:
+        """Give both cookies, which identify the SA on the wire."""
+        return self.initiator_cookie, self.responder_cookie
+
+    def phase2_iv(self, message_id: int) -> bytes:
+        """Derive the first IV of a phase 2 exchange (RFC 2409 appendix B)."""
+        seed = digest(self.skeyid.hash, self.last_block, message_id.to_bytes(4))
+        return seed[: self.cipher.block_size]
+
+    def same_peer(self, other: IsakmpSa) -> bool:
+        """Tell whether both SAs lead to the same peer: section and proven identity agree."""
+        return self.name == other.name and self.remote_id.same_subject(other.remote_id)
+
+
+@dataclass(slots=True, eq=False)
+class IpsecSa:
+    """Be one pair of ESP SAs, inbound and outbound."""
+
+    name: str  # the connection's section
+    initiator: bool
+    inbound: EspSa
+    outbound: EspSa
+    choice: Phase2Choice
+    isakmp: IsakmpSa  # the ISAKMP SA that negotiated it, perhaps gone by now
+    message_id: int
+    began: float
+    established: float
+    active: bool = False  # the flow leads through this pair
+    replaced: bool = False
+    soft_due: float | None = None
+    hard_due: float | None = None
+    on_inbound: Callable[[], None] | None = None  # what to do when the first packet arrives
+    timers: list[Timer] = field(default_factory=list)
+
+    @property
+    def selector(self) -> Selector:
+        """Give the packets this pair protects."""
+        return self.outbound.selector
+
+    @property
+    def inbound_spi(self) -> bytes:
+        """Give the SPI the peer sends to, which our Delete names."""
+        return self.inbound.key.spi.to_bytes(4)
