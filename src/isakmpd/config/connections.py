@@ -19,8 +19,9 @@ def connections(reading: Reading) -> dict[str, Connection]:
     passive = _listed(phase_2, "Passive-connections")
     phase_2_place: Place = phase_2.place()
     named = {section.name.lower(): section for section in (*always_up, *passive)}
-    for name in reading.bindings.sections():
-        if reading.bindings.get(name, "Phase") == "2":
+    bindings = reading.bindings
+    for name in bindings.sections():
+        if bindings.get(name, "Phase") == "2" and bindings.get(name, "ISAKMP-peer") is not None:
             named.setdefault(name.lower(), reading.section(name, phase_2_place))
     up = {section.name.lower() for section in always_up}
     answering = {section.name.lower() for section in passive}

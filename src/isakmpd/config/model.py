@@ -28,8 +28,7 @@ Network = IPv4Network | IPv6Network
 class OfferAccept:
     """Offer ``value`` and accept ``minimum`` to ``maximum``; a plain value accepts only itself.
 
-    ``ranged`` tells that the file wrote ``V,MIN:MAX``. A ``value`` of 0 (only for a lifetime of
-    kilobytes that is ANY) offers nothing.
+    ``ranged`` tells that the file wrote ``V,MIN:MAX``.
     """
 
     value: int

@@ -76,8 +76,10 @@ def _phase_1(reading: Reading) -> tuple[dict[Address, str], str | None]:
         elif name is not None:
             by_address[key] = name
     default_peer = _peer_named(phase_1, "Default") if _wants_default(reading) else None
-    for name in reading.bindings.sections():
-        if reading.bindings.get(name, "Phase") == "1" and _wanted(reading, name):
+    bindings = reading.bindings
+    for name in bindings.sections():
+        says_so = bindings.get(name, "Phase") == "1" and bindings.get(name, "ISAKMP-peer") is None
+        if says_so and _wanted(reading, name):
             _build_peer(reading.section(name))
     return by_address, default_peer
 

@@ -289,7 +289,7 @@ def decimal(text: str) -> int | None:
 
 
 def _nearest(seen: str, candidates: Iterable[str]) -> str:
-    alike = (each for each in candidates if abs(len(each) - len(seen)) <= 3)
+    alike = (each for each in candidates if abs(len(each) - len(seen)) <= 6)
     spellings = {each.lower(): each for each in alike}
     near = difflib.get_close_matches(seen, spellings, 1, 0.75)
     return spellings[near[0]] if near else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import TypeVar
 
 from isakmpd.config import constants
@@ -175,32 +174,34 @@ def _key_length(section: Section, variable: bool) -> OfferAccept | None:
 def _lifetimes(section: Section, phase: int) -> tuple[Lifetime, ...]:
     value = section.get("Life")
     if value is not None and value.upper() == _ANY:
-        return tuple(Lifetime(_ANY, kind, _any_duration(kind, phase)) for kind in LifeType)
-    lifetimes: list[Lifetime] = []
+        return (Lifetime(_ANY, LifeType.SECONDS, _any_time(phase)),)
+    lifetimes: dict[LifeType, Lifetime] = {}
     for name in section.elements("Life"):
-        # What ANY offers depends on the phase; all else about a Life section does not.
-        read = section.reading.once("lifetime", section.follow("Life", name), _lifetime)
-        if read.duration.value == 0:
-            read = replace(read, duration=_any_duration(read.type, phase))
-        if any(read.type == other.type for other in lifetimes):
-            raise section.fault("Life", f"expected only one lifetime in {read.type}", name)
-        lifetimes.append(read)
-    return tuple(lifetimes)
+        target = section.follow("Life", name)
+        kind, duration = section.reading.once("lifetime", target, _lifetime)
+        if kind in lifetimes:
+            raise section.fault("Life", f"expected only one lifetime in {kind}", name)
+        if duration is not None:
+            lifetimes[kind] = Lifetime(target.name, kind, duration)
+        elif kind is LifeType.SECONDS:
+            lifetimes[kind] = Lifetime(target.name, kind, _any_time(phase))
+        # Any number of kilobytes is what goes without saying.
+    return tuple(lifetimes.values())
 
 
-def _lifetime(section: Section) -> Lifetime:
+def _lifetime(section: Section) -> tuple[LifeType, OfferAccept | None]:
+    """Read a Life section; its duration is None where any will do."""
     kind = section.required_constant("LIFE_TYPE", constants.LIFE_TYPE)
     if section.text("LIFE_DURATION", "V, V,MIN:MAX or ANY").upper() == _ANY:
-        return Lifetime(section.name, kind, OfferAccept(0, 0, _LONGEST, ranged=True))
-    duration = section.offer_accept("LIFE_DURATION", str(kind).lower())
+        return kind, None
+    duration = section.offer_accept("LIFE_DURATION", kind.name.lower())
     if duration is None or not 1 <= duration.value <= _LONGEST or duration.maximum > _LONGEST:
         raise section.fault("LIFE_DURATION", f"expected a duration from 1 to {_LONGEST}")
-    return Lifetime(section.name, kind, duration)
+    return kind, duration
 
 
-def _any_duration(kind: LifeType, phase: int) -> OfferAccept:
-    offer = _OFFERED_SECONDS[phase] if kind is LifeType.SECONDS else 0
-    return OfferAccept(offer, 0, _LONGEST, ranged=True)
+def _any_time(phase: int) -> OfferAccept:
+    return OfferAccept(_OFFERED_SECONDS[phase], 1, _LONGEST, ranged=True)
 
 
 def _warn_of(section: Section, weaknesses: tuple[str, ...]) -> None:

@@ -1,0 +1,350 @@
+"""What a connection section may say, and what is said about one that is wrong."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+
+from isakmpd.config.model import ClientId, Connection, OfferAccept
+from isakmpd.wire.numbers import (
+    AuthenticationAlgorithm,
+    EncapsulationMode,
+    EspTransform,
+    GroupDescription,
+)
+from tests.config.sample import HAND_MADE_SUITE, Sections, configured, sole_problem
+
+
+def connection(*layers: Sections) -> Connection:
+    """Give the one connection of a configuration without fault."""
+    configuration = configured(*layers)
+    assert configuration.problems == ()
+    return configuration.connections["conn"]
+
+
+@pytest.mark.parametrize(
+    ("phase_2", "flags", "always_up", "passive"),
+    [
+        ({"Connections": "conn"}, None, True, True),
+        ({"Connections": "CONN"}, None, True, True),
+        ({"Connections": "conn"}, "active-only", True, False),
+        ({"Connections": "conn"}, "Active-Only", True, False),
+        ({"Connections": None, "Passive-connections": "conn"}, None, False, True),
+        ({"Connections": None, "passive-CONNECTIONS": "conn"}, None, False, True),
+        ({"Connections": "conn", "Passive-connections": "conn"}, "active-only", True, True),
+        ({"Connections": None}, None, False, False),
+    ],
+)
+def test_who_starts(
+    phase_2: dict[str, str | None], flags: str | None, always_up: bool, passive: bool
+) -> None:
+    """Connections come up by themselves and answer; passive ones answer; others wait for ``c``."""
+    found = connection({"Phase 2": phase_2, "conn": {"Flags": flags}})
+    assert (found.always_up, found.passive) == (always_up, passive)
+
+
+def test_a_connection_to_nowhere_only_answers() -> None:
+    """Without the peer's address nothing can be started, which is said."""
+    configuration = configured({"peer": {"Address": None}})
+    assert not configuration.connections["conn"].always_up
+    assert configuration.connections["conn"].passive
+    assert "the peer has no Address" in sole_problem(configuration)
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"Phase": "1"}, "[conn]:Phase= 1: expected 2"),
+        ({"ISAKMP-peer": None}, "[conn]:ISAKMP-peer is missing: expected the name of an"),
+        ({"ISAKMP-peer": "peeer"}, 'there is no section [peeer]; did you mean "peer"?'),
+        ({"Configuration": None}, "[conn]:Configuration is missing: expected the name"),
+        ({"Configuration": "qiuck"}, 'there is no section [qiuck]; did you mean "quick"?'),
+        ({"Local-ID": "her"}, 'there is no section [her]; did you mean "here"?'),
+        ({"Remote-ID": "nowhere"}, "[conn]:Remote-ID= nowhere: there is no section [nowhere]"),
+        ({"NAT-ID": "here"}, "this tag is not supported by this version"),
+    ],
+)
+def test_a_connection_with_a_fault_is_left_out(tags: dict[str, str | None], words: str) -> None:
+    """The one problem names the tag and what was expected; the peer stays."""
+    configuration = configured({"conn": tags})
+    problem = sole_problem(configuration)
+    assert words in problem
+    assert problem.endswith("connection [conn] is left out")
+    assert configuration.connections == {}
+    assert set(configuration.peers) == {"peer"}
+
+
+def test_a_listed_name_without_a_section() -> None:
+    """A misspelt name in the list is told with the right one."""
+    configuration = configured({"Phase 2": {"Connections": "con, conn"}})
+    assert 'there is no section [con]; did you mean "conn"?' in sole_problem(configuration)
+    assert configuration.connections["conn"].always_up
+
+
+def test_suites_by_default() -> None:
+    """Default-phase-2-suites serves a connection that names no configuration."""
+    suites = "QM-ESP-AES-SHA-SUITE"
+    found = connection(
+        {"conn": {"Configuration": None}, "General": {"Default-phase-2-suites": suites}}
+    )
+    assert found.configuration == "General"
+    assert [suite.section for suite in found.suites] == [suites]
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (
+            {"ID-type": "IPV4_ADDR_SUBNET", "Network": "10.9.0.0", "Netmask": "255.255.255.0"},
+            ("10.9.0.0/24", 0, 0),
+        ),
+        (
+            {"ID-type": "ipv4_addr_subnet", "Network": "128.0.0.0", "Netmask": "128.0.0.0"},
+            ("128.0.0.0/1", 0, 0),
+        ),
+        ({"ID-type": "IPV4_ADDR", "Address": "lo0"}, ("127.0.0.1/32", 0, 0)),
+        (
+            {"ID-type": "IPV4_ADDR", "Address": "10.1.1.1", "Protocol": "icmp"},
+            ("10.1.1.1/32", 1, 0),
+        ),
+        (
+            {"ID-type": "IPV4_ADDR", "Address": "10.1.1.1", "Protocol": "17", "Port": "1701"},
+            ("10.1.1.1/32", 17, 1701),
+        ),
+        (
+            {"ID-type": "IPV4_ADDR", "Address": "10.1.1.1", "Protocol": "UDP", "Port": "l2tp"},
+            ("10.1.1.1/32", 17, 1701),
+        ),
+    ],
+)
+def test_a_client(tags: dict[str, str], expected: tuple[str, int, int]) -> None:
+    """An IPsec-ID section names the packets at one end."""
+    network, protocol, port = expected
+    found = connection({"conn": {"Local-ID": "local"}, "local": tags}).local
+    assert found == ClientId("local", ip_network(network), protocol, port)
+
+
+def test_clients_with_ipv6() -> None:
+    """Subnets of IPv6 are written with a mask, too."""
+    subnet = {"ID-type": "IPV6_ADDR_SUBNET", "Network": "2001:db8::", "Netmask": "ffff:ffff::"}
+    host = {"ID-type": "IPV6_ADDR", "Address": "2001:DB8:0::1"}
+    found = connection({"here": None, "there": None}, {"here": subnet, "there": host})
+    assert found.local is not None
+    assert found.remote is not None
+    assert found.local.network == ip_network("2001:db8::/32")
+    assert found.remote.network == ip_network("2001:db8::1/128")
+
+
+def test_everything_is_a_client() -> None:
+    """A mask of zeros names all packets."""
+    here = {"ID-type": "IPV6_ADDR_SUBNET", "Network": "::", "Netmask": "::"}
+    found = connection({"here": here, "conn": {"Remote-ID": None}}).local
+    assert found == ClientId("here", ip_network("::/0"))
+
+
+def test_clients_may_be_left_to_the_peers() -> None:
+    """Without IDs the connection protects the gateways' own addresses."""
+    found = connection({"conn": {"Local-ID": None, "Remote-ID": None}})
+    assert (found.local, found.remote) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"ID-type": None}, "[here]:ID-type is missing: expected one of IPV4_ADDR"),
+        ({"ID-type": "FQDN"}, "[here]:ID-type= FQDN: expected one of IPV4_ADDR"),
+        ({"ID-type": "IPV4_SUBNET"}, 'did you mean "IPV4_ADDR_SUBNET"?'),
+        ({"Network": None}, "[here]:Network is missing: expected an IPv4 address"),
+        ({"Network": "10.1"}, "[here]:Network= 10.1: expected an IPv4 address"),
+        ({"Netmask": None}, "[here]:Netmask is missing: expected an IPv4 netmask"),
+        ({"Netmask": "em0"}, "[here]:Netmask= em0: expected an IPv4 netmask or interface"),
+        ({"Netmask": "255.0.255.0"}, "expected a mask without holes"),
+        ({"Protocol": "256"}, "[here]:Protocol= 256: expected a number from 0 to 255 or a name"),
+        ({"Protocol": "icpm"}, 'did you mean "icmp"?'),
+        ({"Protocol": "tcp", "Port": "0"}, "[here]:Port= 0: expected a number from 1 to 65535"),
+        ({"Protocol": "tcp", "Port": "htpp"}, "expected a number from 1 to 65535 or a service"),
+        ({"Protocol": "gre", "Port": "5"}, "protocol 47 has no ports; expected tcp, udp or sctp"),
+        ({"Protocol": "²"}, "expected a number from 0 to 255 or a name"),
+    ],
+)
+def test_a_client_with_a_fault(tags: dict[str, str | None], words: str) -> None:
+    """A wrong IPsec-ID costs the connections that name it."""
+    problem = sole_problem(configured({"here": tags}))
+    assert words in problem
+    assert problem.endswith("IPsec-ID [here] and connection [conn] are left out")
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "words"),
+    [
+        ({"Protocol": "tcp"}, {"Protocol": "udp"}, "expected the same Protocol as in Local-ID"),
+        (
+            {},
+            {"ID-type": "IPV6_ADDR", "Address": "::1"},
+            "expected addresses of the same family as in Local-ID",
+        ),
+    ],
+)
+def test_clients_that_do_not_fit(local: dict[str, str], remote: dict[str, str], words: str) -> None:
+    """Both ends are of one family and one protocol."""
+    assert words in sole_problem(configured({"here": local, "there": remote}))
+
+
+def test_suites_of_ones_own() -> None:
+    """Sections written by hand lead from the suite to its transform."""
+    (suite,) = connection(HAND_MADE_SUITE, {"own-esp": {"ReplayWindow": "64"}}).suites
+    (esp,) = suite.protocols
+    (transform,) = esp.transforms
+    assert (suite.section, esp.section, transform.section) == ("own-suite", "own-esp", "own-xf")
+    assert esp.replay_window == 64
+    assert transform.transform_id is EspTransform.AES
+    assert transform.key_length == OfferAccept(256, 256, 256)
+    assert transform.encapsulation is EncapsulationMode.TUNNEL
+    assert transform.authentication is AuthenticationAlgorithm.HMAC_SHA2_256
+    assert transform.group is GroupDescription.MODP_2048
+    assert suite.group is GroupDescription.MODP_2048
+    assert transform.lifetimes == ()
+
+
+@pytest.mark.parametrize(
+    ("tags", "transform_id", "authentication"),
+    [
+        ({}, EspTransform.AES, AuthenticationAlgorithm.HMAC_SHA2_256),
+        (
+            {"TRANSFORM_ID": "3DES", "KEY_LENGTH": None, "AUTHENTICATION_ALGORITHM": "HMAC_MD5"},
+            EspTransform.TRIPLE_DES,
+            AuthenticationAlgorithm.HMAC_MD5,
+        ),
+        (
+            {"TRANSFORM_ID": "aes_gcm_16", "AUTHENTICATION_ALGORITHM": None},
+            EspTransform.AES_GCM_16,
+            AuthenticationAlgorithm.NONE,
+        ),
+        (
+            {"ENCAPSULATION_MODE": None, "GROUP_DESCRIPTION": None},
+            EspTransform.AES,
+            AuthenticationAlgorithm.HMAC_SHA2_256,
+        ),
+    ],
+)
+def test_an_esp_transform(
+    tags: dict[str, str | None],
+    transform_id: EspTransform,
+    authentication: AuthenticationAlgorithm,
+) -> None:
+    """A cipher comes with its authentication or has it built in; tunnel mode is the default."""
+    transform = connection(HAND_MADE_SUITE, {"own-xf": tags}).suites[0].protocols[0].transforms[0]
+    assert transform.transform_id == transform_id
+    assert transform.authentication is authentication
+    assert transform.encapsulation is EncapsulationMode.TUNNEL
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({"TRANSFORM_ID": None}, "[own-xf]:TRANSFORM_ID is missing: expected one of 3DES, AES"),
+        ({"TRANSFORM_ID": "AES-GCM-16"}, 'did you mean "AES_GCM_16"?'),
+        ({"TRANSFORM_ID": "DES"}, "DES is unsafe and not supported"),
+        ({"TRANSFORM_ID": "NULL"}, "NULL is not supported by this version"),
+        ({"TRANSFORM_ID": "BLOWFISH"}, "BLOWFISH is not supported by this version"),
+        ({"TRANSFORM_ID": "AES_CTR"}, "AES_CTR is not supported by this version"),
+        ({"ENCAPSULATION_MODE": "TRANSPORT"}, "TRANSPORT is not supported by this version"),
+        ({"AUTHENTICATION_ALGORITHM": None}, "AES without authentication is unsafe"),
+        ({"AUTHENTICATION_ALGORITHM": "HMAC_SHA1"}, 'did you mean "HMAC_SHA"?'),
+        ({"AUTHENTICATION_ALGORITHM": "HMAC_RIPEMD"}, "HMAC_RIPEMD is not supported"),
+        ({"AUTHENTICATION_ALGORITHM": "DES_MAC"}, "DES_MAC is unsafe and not supported"),
+        ({"AUTHENTICATION_ALGORITHM": "NONE"}, "expected one of HMAC_MD5, HMAC_SHA, HMAC_SHA2_256"),
+        ({"TRANSFORM_ID": "AES_GCM_16"}, "AES_GCM_16 authenticates by itself"),
+        (
+            {"TRANSFORM_ID": "AES_GCM_16", "AUTHENTICATION_ALGORITHM": None, "KEY_LENGTH": None},
+            "[own-xf]:KEY_LENGTH is missing: expected the key length in bits",
+        ),
+        ({"TRANSFORM_ID": "3DES"}, "this cipher's keys have one length"),
+        ({"GROUP_DESCRIPTION": "BP_256"}, "BP_256 is not supported by this version"),
+        ({"KEY_ROUNDS": "10"}, "this tag is not supported by this version"),
+        ({"ECN_TUNNEL": "1"}, "this tag is not supported by this version"),
+    ],
+)
+def test_an_esp_transform_with_a_fault(tags: dict[str, str | None], words: str) -> None:
+    """A transform that is unsafe or not carried out never reaches the engine."""
+    configuration = configured(HAND_MADE_SUITE, {"own-xf": tags})
+    problem = sole_problem(configuration)
+    assert words in problem
+    assert "transform [own-xf], protocol [own-esp], suite [own-suite]" in problem
+    assert configuration.connections == {}
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"own-suite": None}, "there is no section [own-suite]"),
+        ({"own-suite": {"Protocols": ","}}, "expected the name of an IPsec-protocol section"),
+        ({"own-suite": {"Protocols": "QM-AH-SHA"}}, "IPSEC_AH is not supported by this version"),
+        ({"own-suite": {"Protocols": "own-esp,QM-ESP-AES-SHA"}}, "several protocols in a suite"),
+        ({"own-suite": {"Protocols": "esp"}}, "there is no section [esp]"),
+        ({"own-esp": {"PROTOCOL_ID": "IPCOMP"}}, "IPCOMP is not supported by this version"),
+        ({"own-esp": {"PROTOCOL_ID": "ESP"}}, "expected IPSEC_ESP"),
+        ({"own-esp": {"Transforms": None}}, "expected the name of at least one transform section"),
+        ({"own-esp": {"ReplayWindow": "many"}}, "expected a number from 0 to 4096"),
+        ({"own-esp": {"Transforms": "own-xf,QM-ESP-AES-SHA-XF"}}, "differ in GROUP_DESCRIPTION"),
+        (
+            {"quick": {"Suites": None, "DOI": "IPSEC"}},
+            "expected the name of at least one suite section",
+        ),
+        ({"quick": {"EXCHANGE_TYPE": "ID_PROT"}}, "[quick]:EXCHANGE_TYPE= ID_PROT: expected QUICK"),
+        ({"quick": {"DOI": "ISAKMP"}}, "[quick]:DOI= ISAKMP: expected IPSEC"),
+    ],
+)
+def test_a_suite_with_a_fault(sections: Sections, words: str) -> None:
+    """A fault anywhere below a connection's only suite costs the connection."""
+    configuration = configured(HAND_MADE_SUITE, sections)
+    assert words in sole_problem(configuration)
+    assert configuration.connections == {}
+
+
+def test_a_bad_suite_leaves_the_others() -> None:
+    """A connection offers and accepts what remains of its list."""
+    suites = "QM-ESP-AES-SUITE,QM-ESP-AES-SHA-SUITE,QM-ESP-NULL-MD5-SUITE,QM-ESP-TRP-AES-SHA-SUITE"
+    configuration = configured({"quick": {"Suites": suites}})
+    assert [s.section for s in configuration.connections["conn"].suites] == ["QM-ESP-AES-SHA-SUITE"]
+    assert [problem.line for problem in configuration.problems] == [20, 20, 20]
+
+
+def test_suites_with_different_groups() -> None:
+    """All are accepted; one offer has room for one group, that of the first."""
+    suites = (
+        "QM-ESP-AES-SHA-PFS-GRP14-SUITE,QM-ESP-AES-SHA-PFS-GRP5-SUITE,"
+        "QM-ESP-AESGCM-256-PFS-GRP14-SUITE"
+    )
+    configuration = configured({"quick": {"Suites": suites}})
+    found = configuration.connections["conn"]
+    assert len(found.suites) == 3
+    assert [suite.section for suite in found.offered_suites] == [
+        "QM-ESP-AES-SHA-PFS-GRP14-SUITE",
+        "QM-ESP-AESGCM-256-PFS-GRP14-SUITE",
+    ]
+    (warning,) = configuration.warnings
+    assert "one offer has room for one GROUP_DESCRIPTION" in warning.text
+
+
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"conn": {"Phase": None}}, "[conn]:Phase is missing: Phase= 2 is assumed"),
+        ({"conn": {"Flags": "activeonly"}}, "the flag is ignored; did you mean"),
+        ({"conn": {"PF-Tag": "vpn"}}, "not supported by this version, the tag is ignored"),
+        ({"here": {"Network": "10.1.0.9"}}, "10.1.0.0/16 is used"),
+        ({"here": {"Port": "80"}}, "ignored, because the section has no Protocol"),
+        ({"Phase 2": {"Connections": "conn,"}}, "the list has an empty element"),
+        ({"conn": {"Remote-ID": None, "RemoteID": "there"}}, 'did you mean "Remote-ID"?'),
+        ({"quick": {"Suites": "QM-ESP-3DES-MD5-SUITE"}}, "weak by today's measure: 3DES, HMAC_MD5"),
+    ],
+)
+def test_what_works_with_a_warning(sections: Sections, words: str) -> None:
+    """What the daemon assumes or ignores it says, and goes on."""
+    configuration = configured(sections)
+    assert configuration.problems == ()
+    assert set(configuration.connections) == {"conn"}
+    (warning,) = configuration.warnings
+    assert words in warning.text

@@ -1,0 +1,113 @@
+"""What [General] may say."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from isakmpd.config.model import General
+from isakmpd.config.read import parse
+from tests.config.sample import HAND_MADE_PHASE_1, HAND_MADE_SUITE, PLAIN, merged, written
+
+
+def general(**tags: str) -> General:
+    """Read tags of [General] that have no fault; an underscore stands for a hyphen."""
+    lines = "".join(f"{tag.replace('_', '-')}= {value}\n" for tag, value in tags.items())
+    configuration = parse(f"[General]\n{lines}", "f")
+    assert configuration.problems == ()
+    return configuration.general
+
+
+def test_without_a_word() -> None:
+    """Every tag has a default."""
+    assert general() == General()
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "field", "expected"),
+    [
+        ("Retransmits", "5", "retransmits", 5),
+        ("Exchange_max_time", "60", "exchange_max_time", 60),
+        ("Check_interval", "10", "check_interval", 10),
+        ("DPD_check_interval", "30", "dpd_check_interval", 30),
+        ("NAT_T_Keepalive", "15", "nat_t_keepalive", 15),
+        ("Delete_SAs", "no", "delete_sas", False),
+        ("Delete_SAs", "Nope", "delete_sas", False),
+        ("Delete_SAs", "anything", "delete_sas", True),
+        ("Use_Keynote", "no", "use_keynote", False),
+        ("Use_Keynote", "YES", "use_keynote", True),
+        ("Use_Keynote", "yes, please", "use_keynote", True),
+        ("Use_Keynote", "true", "use_keynote", False),
+        ("IPsec_stack", "UserSpace", "ipsec_stack", "userspace"),
+        ("IPsec_stack", "none", "ipsec_stack", "none"),
+        ("Listen_on", "em0 , 192.0.2.1,::1", "listen_on", ("em0", "192.0.2.1", "::1")),
+        ("Logverbose", "", "log_verbose", True),
+        ("Loglevel", "A=10, 3=99", "log_levels", {"A": 10, "3": 99}),
+    ],
+)
+def test_a_tag(tag: str, value: str, field: str, expected: object) -> None:
+    """A tag sets what it is for."""
+    assert getattr(general(**{tag: value}), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Retransmits= many", "[General]:Retransmits= many: expected a number from 0 to 100; 3 is"),
+        ("Check-interval= 0", "expected a number from 1 to 86400; 60 is used"),
+        ("DPD-check-interval= -1", "expected a number from 0 to 86400; 0 is used"),
+        ("Exchange-max-time= expected", "expected a number from 1 to 86400; 120 is used"),
+        ("IPsec-stack= kernel", "expected one of auto, xfrm, pfkey, userspace, none; auto is used"),
+        ("IPsec-stack= xfmr", 'did you mean "xfrm"?; auto is used'),
+        ("Loglevel= Negotiation=9", "[General]:Loglevel= Negotiation=9: expected class=level"),
+        ("Loglevel= 3", "expected class=level"),
+    ],
+)
+def test_a_tag_with_a_fault(line: str, words: str) -> None:
+    """A wrong value is told and its default used."""
+    configuration = parse(f"[General]\n{line}\n", "isakmpd.conf")
+    (problem,) = configuration.problems
+    assert str(problem).startswith("isakmpd.conf:2: ")
+    assert words in problem.text
+    assert configuration.general == General()
+
+
+def test_tags_of_other_readers_are_known() -> None:
+    """What policy and certificates will read is not called unused; a misspelt tag is."""
+    text = "[General]\nPolicy-file= /x\nRenegotiate-on-HUP= 1\nRetransmit= 4\nColour= red\n"
+    configuration = parse(text, "f")
+    assert [str(unused) for unused in configuration.unused] == [
+        "f:4: nothing uses [General]:Retransmit",
+        "f:5: nothing uses [General]:Colour",
+    ]
+    assert [str(warning) for warning in configuration.warnings] == [
+        'f:4: nothing uses [General]:Retransmit; did you mean "Retransmits"?'
+    ]
+
+
+_EVERYTHING = merged(PLAIN, HAND_MADE_PHASE_1, HAND_MADE_SUITE)
+_PLACES = [(section, tag) for section, tags in _EVERYTHING.items() for tag in tags]
+_WORDS = sorted({name for tags in _EVERYTHING.values() for name in (*tags, *tags.values())})
+_VALUES = st.one_of(
+    st.none(),
+    st.text(st.characters(exclude_characters="\n\\")),
+    st.lists(st.sampled_from([*_WORDS, *_EVERYTHING, "ANY", "0x", "1,2:3", "::1"])).map(",".join),
+)
+
+
+@pytest.mark.property
+@given(st.dictionaries(st.sampled_from(_PLACES), _VALUES, max_size=4))
+def test_no_value_is_too_strange(changes: dict[tuple[str, str], str | None]) -> None:
+    """Whatever stands where, reading ends, and what it yields holds together."""
+    layers = [{section: {tag: value}} for (section, tag), value in changes.items()]
+    configuration = parse(written(merged(_EVERYTHING, *layers)), "f")
+    for connection in configuration.connections.values():
+        assert connection.peer in configuration.peers
+        assert connection.suites
+        assert all(suite.protocols[0].transforms for suite in connection.suites)
+    for peer in configuration.peers.values():
+        assert peer.transforms
+        assert peer.pre_shared_key is not None
+    if not configuration.connections:
+        assert configuration.problems
