@@ -7,6 +7,7 @@ from ipaddress import ip_address
 import pytest
 
 from isakmpd.config.model import OfferAccept
+from isakmpd.config.read import parse
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import EncryptionAlgorithm, GroupDescription, IdType, LifeType
 from tests.config.sample import HAND_MADE_PHASE_1, Sections, configured, sole_problem
@@ -69,6 +70,16 @@ def test_a_peer_with_a_fault_is_left_out(tags: dict[str, str | None], words: str
     # Its address does not fall to another section for that.
     assert configuration.peer_by_address == {ip_address("192.0.2.2"): "peer"}
     assert configuration.peer_for(ip_address("192.0.2.2")) is None
+
+
+def test_a_swallowed_key_stays_hidden() -> None:
+    """A stray backslash makes the key a part of the line before, which is then not shown."""
+    text = "[peer]\nPhase= 1\nConfiguration= main\\\nAuthentication= s3cret\n"
+    (problem,) = parse(text, "f").problems
+    assert str(problem) == (
+        "f:3: [peer]:Configuration= <hidden>: there is no section [<hidden>];"
+        " peer [peer] is left out"
+    )
 
 
 def test_ports() -> None:

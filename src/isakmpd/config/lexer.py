@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -11,6 +12,8 @@ from isakmpd.config.model import Problem
 BLANKS = " \t\v\f\r"
 _COMMENT_MARKS = ("#", ";")
 _TAG_OF_KEYS = "authentication"
+_SWALLOWED_KEY = re.compile(r"authentication\s*=", re.IGNORECASE)
+HIDDEN = "<hidden>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,15 @@ class Binding:
     def shown(self) -> str:
         """Give the value for logs and reports: keys stay hidden, even under a misspelt tag."""
         tag = self.tag.lower()
-        if "_" in tag:  # AUTHENTICATION_METHOD and AUTHENTICATION_ALGORITHM name no secrets
-            return self.value
-        alike = SequenceMatcher(None, tag, _TAG_OF_KEYS).ratio() > 0.75
-        return "<hidden>" if alike else self.value
+        # AUTHENTICATION_METHOD and AUTHENTICATION_ALGORITHM name no keys.
+        if "_" not in tag and SequenceMatcher(None, tag, _TAG_OF_KEYS).ratio() > 0.75:
+            return HIDDEN
+        return printable(self.value)
+
+
+def printable(value: str) -> str:
+    """Hide a value that has swallowed the line of a key, as a stray backslash makes it do."""
+    return HIDDEN if _SWALLOWED_KEY.search(value) else value
 
 
 @dataclass(frozen=True, slots=True)
