@@ -6,8 +6,7 @@ import pytest
 from scapy.layers.inet import IP
 
 from isakmpd.esp.congestion import CE, ECT_0, ECT_1, NOT_ECT, traffic_class, with_congestion
-
-from . import packets
+from tests.esp import packets
 
 DSCP_EF = 46 << 2
 

@@ -17,8 +17,7 @@ from isakmpd.esp.packet import Opener, Sealer
 from isakmpd.esp.replay import ReplayWindow
 from isakmpd.wire.numbers import AuthenticationAlgorithm as Auth
 from isakmpd.wire.numbers import EspTransform
-
-from . import packets
+from tests.esp import packets
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # scapy still looks for ciphers that moved

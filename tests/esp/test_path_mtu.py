@@ -10,8 +10,7 @@ from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet
 
 from isakmpd.esp.path_mtu import checksum, fragments, may_be_fragmented, too_big
-
-from . import packets
+from tests.esp import packets
 
 
 def checked(octets: bytes) -> Packet:

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from isakmpd.esp.inner import Endpoints, endpoints, flow_key, total_length
 from isakmpd.esp.selectors import TrafficSelector
-
-from . import packets
+from tests.esp import packets
 
 
 def selector(

@@ -1,0 +1,148 @@
+"""Say what privileged acts exist: plain values, so that another process can carry them out.
+
+The monitor of a later version decides over exactly these values; nothing else crosses to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
+from socket import socket
+from typing import Protocol
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class BindUdp:
+    """Ask for a UDP socket bound to ``address`` and ``port``, its packets marked for routing rules.
+
+    ``mark`` 0 leaves packets unmarked; ``receive_buffer`` in octets, 0 for the system's default.
+    """
+
+    address: Address
+    port: int
+    mark: int = 0
+    receive_buffer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRawEsp:
+    """Ask for a raw socket of IP protocol 50 over IPv4 or IPv6, as ``version`` says."""
+
+    version: int
+    mark: int = 0
+    receive_buffer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTun:
+    """Ask for a TUN device of this name, up; FileExistsError when the name is taken."""
+
+    name: str
+    mtu: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """Ask for a descriptor of a file outside the run directory; ``flags`` as of open(2)."""
+
+    path: Path
+    flags: int
+    mode: int = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class MarkSocket:
+    """Ask for the packets of a socket to carry ``mark``."""
+
+    mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetMtu:
+    """Ask for a device's MTU to change."""
+
+    device: str
+    mtu: int
+
+
+class RuleAction(Enum):
+    """Tell what a routing rule does with the packets it matches."""
+
+    LOOKUP = "lookup"
+    GOTO = "goto"
+    NOP = "nop"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Describe a routing rule (ip-rule(8)); zeros and None match everything.
+
+    ``target`` is the table of LOOKUP and the priority of GOTO.
+    """
+
+    version: int
+    priority: int
+    action: RuleAction
+    target: int = 0
+    source: Network | None = None
+    destination: Network | None = None
+    protocol: int = 0
+    source_port: int = 0
+    destination_port: int = 0
+    mark: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultRoute:
+    """Describe a table's default route: to a device, or (None) to nowhere, as a last resort."""
+
+    version: int
+    table: int
+    device: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Ask for a rule or route; FileExistsError when it is there already."""
+
+    item: Rule | DefaultRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Ask for a rule or route to go; removing what is not there is no error."""
+
+    item: Rule | DefaultRoute
+
+
+class Privileged(Protocol):
+    """Carry out privileged acts; each raises OSError as the system call would."""
+
+    def bind_udp(self, request: BindUdp) -> socket:
+        """Give a bound, non-blocking UDP socket."""
+
+    def open_raw_esp(self, request: OpenRawEsp) -> socket:
+        """Give a non-blocking raw socket of IP protocol 50."""
+
+    def open_tun(self, request: OpenTun) -> int:
+        """Give the non-blocking descriptor of a new TUN device; closing it removes the device."""
+
+    def open_file(self, request: OpenFile) -> int:
+        """Give a descriptor of the file."""
+
+    def mark_socket(self, unmarked: socket, request: MarkSocket) -> None:
+        """Mark the socket's packets from now on."""
+
+    def change(self, request: Add | Remove | SetMtu) -> None:
+        """Change routes, rules or a device."""
+
+    def tables_in_rules(self) -> frozenset[int]:
+        """Name the routing tables any rule looks up."""
+
+    def close(self) -> None:
+        """Give back what the implementation itself holds."""
