@@ -63,8 +63,12 @@ class Identity:
 
     @property
     def address(self) -> IPv4Address | IPv6Address | None:
-        """Give the address of an address identity, None for any other type."""
+        """Give the address of an address identity, None for any other type.
+
+        Raises Malformed for data of another length.
+        """
         if self.type in _ADDRESS_LENGTH:
+            self.check()
             return ip_address(self.data)
         return None
 
@@ -72,12 +76,13 @@ class Identity:
     def network(self) -> IPv4Network | IPv6Network | None:
         """Give the packets an address or subnet identity covers, None for any other type.
 
-        Raises Malformed for a mask with holes.
+        Raises Malformed for a mask with holes and for data of another length.
         """
+        if self.type not in _ADDRESS_LENGTH and self.type not in _SUBNETS:
+            return None
+        self.check()
         if self.type in _ADDRESS_LENGTH:
             return ip_network(self.data)
-        if self.type not in _SUBNETS:
-            return None
         half = len(self.data) // 2
         mask = int.from_bytes(self.data[half:])
         bits = half * 8
