@@ -9,7 +9,7 @@ from isakmpd.config.bindings import Bindings
 from isakmpd.config.read import read
 from isakmpd.control.report import ListeningSocket, report_lines, report_text
 from isakmpd.ike.snapshot import ConnectionSnapshot
-from tests.control.snapshots import EMPTY, SNAPSHOT
+from tests.control.snapshots import EMPTY, PHASE_2, SNAPSHOT
 
 BINDINGS = Bindings.parse(
     """\
@@ -47,6 +47,7 @@ Netmask= 255.255.255.0
 )
 CONFIGURATION = read(BINDINGS)
 SOCKETS = (
+    ListeningSocket(6, IPv4Address("10.77.0.9"), 500, False),
     ListeningSocket(7, IPv4Address("10.77.0.1"), 500, False),
     ListeningSocket(8, IPv4Address("0.0.0.0"), 4500, True),  # noqa: S104
 )
@@ -78,8 +79,10 @@ exchange_report: msgid cbe680a8
 transport_report: transport #1 flags 0
 udp_report: fd 7 src 10.77.0.1:500 dst 10.77.0.2:500
 transport_report: transport #2 flags 1
-udp_report: fd 7 src 10.77.0.1:500 dst <none>:0
+udp_report: fd 6 src 10.77.0.9:500 dst <none>:0
 transport_report: transport #3 flags 1
+udp_report: fd 7 src 10.77.0.1:500 dst <none>:0
+transport_report: transport #4 flags 1
 udp_encap_report: fd 8 src 0.0.0.0:4500 dst <none>:0
 connection_report: connection conn next check 33 seconds
 connection_report: connection conn is up
@@ -92,6 +95,15 @@ def test_the_recorded_tunnel_reads_like_the_original_s_report() -> None:
     """SAs, exchanges, transports, connections, timers, in this order."""
     lines = report_lines(SNAPSHOT, CONFIGURATION, [], SOCKETS)
     assert list(lines) == REPORT.splitlines()
+
+
+def test_the_initiator_comes_first_whoever_it_is() -> None:
+    """As responder, the peer's network is the initiator's."""
+    answered = replace(EMPTY, ipsec_sas=(replace(PHASE_2, initiator=False),))
+    assert (
+        "sa_report: initiator id: 10.2.0.0/24, responder id: 10.1.0.0/24,"
+        " src: 10.77.0.1 dst: 10.77.0.2"
+    ) in list(report_lines(answered, CONFIGURATION, []))
 
 
 def test_every_line_carries_the_moment() -> None:

@@ -69,7 +69,7 @@ def test_no_sa_makes_an_empty_file() -> None:
             "src: fd::1 dst: fd::2",
         ),
         (only_isakmp(expiry=Expiry(None, 1024, None, None)), "Lifetime: 1024 kilobytes"),
-        (only_isakmp(expiry=Expiry(60, None, -0.5, 3.0)), "Soft timeout in 0 seconds"),
+        (only_isakmp(expiry=Expiry(60, None, -3.5, 3.0)), "Soft timeout in 0 seconds"),
         (
             only_ipsec(authentication=AuthenticationAlgorithm.HMAC_SHA2_512),
             "Authentication algorithm: HMAC-SHA2-512",

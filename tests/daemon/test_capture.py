@@ -91,6 +91,15 @@ def test_an_independent_decoder_agrees(
     assert (again[UDP].chksum, getattr(again, "chksum", None)) == checksums
 
 
+@pytest.mark.parametrize("transport", [WEST_TO_EAST, FLOATED, OVER_IPV6])
+def test_a_checksum_of_zero_is_written_as_all_ones(transport: Transport) -> None:
+    """Zero would mean that there is none (RFC 768)."""
+    at = 4 + (20 if transport.local.version == 4 else 40) + 6
+    checksum = frame_of(transport, MESSAGE + bytes(2), True)[at : at + 2]
+    # What is added to the message is missing from its checksum.
+    assert frame_of(transport, MESSAGE + checksum, True)[at : at + 2] == b"\xff\xff"
+
+
 def test_the_encryption_flag_is_cleared() -> None:
     """The message is in clear, so decoders must not take it for encrypted."""
     assert frame_of(WEST_TO_EAST, MESSAGE, True).endswith(IN_CLEAR)

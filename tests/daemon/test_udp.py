@@ -4,6 +4,7 @@ import ctypes
 import errno
 import selectors
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 
-from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets, open_udp_socket
+from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.ike.transport import Transport
+from isakmpd.privsep.inprocess import InProcess
+from isakmpd.privsep.requests import BindUdp
 from lab.namespace import Namespace
 
 MESSAGE = b"an IKE message"
@@ -21,6 +24,11 @@ ESP = bytes.fromhex("0000100100000001") + b"sealed"
 HERE = IPv4Address("127.0.0.1")
 ALSO_HERE = IPv4Address("127.0.0.2")
 NOT_HERE = "192.0.2.1"
+
+
+def open_udp_socket(address: IPv4Address | IPv6Address, port: int) -> socket.socket:
+    """Bind as the daemon does."""
+    return InProcess().bind_udp(BindUdp(address, port))
 
 
 class Loop:
@@ -204,6 +212,7 @@ def test_a_listed_address_this_host_lacks_is_said_and_no_failure(host: Host) -> 
     """A shared address may be with the other machine just now."""
     assert host.udp.listen(["127.0.0.1", NOT_HERE]) == ()
     assert {str(listener.address) for listener in host.udp.listeners} == {"127.0.0.1"}
+    host.udp.retry_missing()
     assert host.lines == [f"udp: not listening on {NOT_HERE}: Cannot assign requested address"]
 
 
@@ -237,6 +246,16 @@ def test_a_reload_keeps_the_sockets_that_stay(host: Host, peer: socket.socket) -
     host.loop.turn()
     assert [octets for octets, _ in host.ike] == [MESSAGE]
     assert {listener.address for listener in host.udp.listeners} == {HERE}
+
+
+def test_what_a_reload_released_is_not_used_again(host: Host, peer: socket.socket) -> None:
+    """Nothing leaves from an address that is no longer listed."""
+    host.udp.listen(["127.0.0.1", "127.0.0.2"])
+    host.udp.send(transport_to(peer, ALSO_HERE, host.ports.ike, False), MESSAGE)
+    host.udp.listen(["127.0.0.1"])
+    host.udp.send(transport_to(peer, ALSO_HERE, host.ports.ike, False), MESSAGE)
+    (line,) = host.lines
+    assert line.endswith(f"from 127.0.0.2 port {host.ports.ike}: Cannot assign requested address")
 
 
 def test_a_reload_moves_from_listed_addresses_to_all_and_back(host: Host) -> None:
@@ -316,6 +335,18 @@ def inside(namespace: Namespace, open_socket: Callable[[], socket.socket]) -> so
     # A thread of its own: the namespace is each thread's.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(enter_and_open).result()
+
+
+@pytest.mark.root
+def test_a_datagram_from_port_zero_is_for_nobody(host: Host) -> None:
+    """Whoever forged it cannot be answered."""
+    host.udp.listen()
+    header = struct.pack(">HHHH", 0, host.ports.ike, 8 + len(MESSAGE), 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP) as forger:
+        forger.sendto(header + MESSAGE, (str(HERE), 0))
+        forger.sendto(b"\0\1" + header[2:] + b"from port one!", (str(HERE), 0))
+    host.loop.turn()
+    assert [octets for octets, _ in host.ike] == [b"from port one!"]
 
 
 @pytest.mark.namespaces

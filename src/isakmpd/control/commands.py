@@ -314,7 +314,7 @@ class CommandStream:
         return _read(line) if line.strip() else None
 
     def _begin(self, piece: bytes) -> None:
-        if self._overlong or len(self._begun) + len(piece) > self.LONGEST_LINE:
+        if len(self._begun) + len(piece) > self.LONGEST_LINE:
             self._overlong = True
             self._begun.clear()
         else:

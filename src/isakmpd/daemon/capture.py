@@ -106,9 +106,7 @@ def frame_of(transport: Transport, octets: bytes, outgoing: bool) -> bytes:
     addresses = source.packed + destination.packed
     udp = struct.pack(">HHHH", source_port, destination_port, length, 0) + message
     pseudo_header = addresses + struct.pack(">II", length, _UDP)
-    # RFC 768: a sum of zero is sent as all ones, zero means there is none.
-    checksum = _checksum(pseudo_header + udp) or 0xFFFF
-    udp = udp[:6] + checksum.to_bytes(2) + udp[8:]
+    udp = udp[:6] + _checksum(pseudo_header + udp).to_bytes(2) + udp[8:]
     if source.version == 4:
         ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 1, 0, 0, _UDP, 0) + addresses
         ip = ip[:10] + _checksum(ip).to_bytes(2) + ip[12:]
@@ -125,12 +123,12 @@ def _in_clear(octets: bytes) -> bytes:
 
 
 def _checksum(octets: bytes) -> int:
-    """Compute the internet checksum (RFC 1071): 2**16 is 1 modulo 2**16 - 1."""
+    """Compute the internet checksum (RFC 1071): 2**16 is 1 modulo 2**16 - 1.
+
+    It is never zero, which in UDP would mean that there is none (RFC 768).
+    """
     padded = octets + bytes(len(octets) % 2)
-    total = int.from_bytes(padded) % 0xFFFF
-    if total == 0 and any(padded):
-        total = 0xFFFF
-    return 0xFFFF - total
+    return 0xFFFF - int.from_bytes(padded) % 0xFFFF
 
 
 def _open(path: Path) -> int:

@@ -67,7 +67,6 @@ def open_command_source(path: Path) -> CommandSource:
     if not stat.S_ISFIFO(found.st_mode) or found.st_uid != os.geteuid():
         os.close(descriptor)
         raise FifoError(f"the FIFO {path} was replaced while it was made")
-    os.fchmod(descriptor, _MODE)
     return CommandSource(descriptor, path)
 
 

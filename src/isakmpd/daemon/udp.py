@@ -81,28 +81,12 @@ class Receivers:
     esp: Callable[[bytes, Transport], None]
 
 
-def open_udp_socket(address: Address, port: int) -> socket.socket:
-    """Open a UDP socket bound to ``address`` and ``port``; raises OSError.
-
-    Without SO_REUSEADDR: on Linux it would let a second daemon take the first one's datagrams,
-    and UDP needs no wait before a port is bound again.
-    """
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    try:
-        if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        opened.bind(_destination(address, port))
-    except BaseException:
-        opened.close()
-        raise
-    return opened
-
-
 class UdpSockets:
     """Own the daemon's UDP sockets: open them, read them, send from them.
 
-    ``bind`` opens a socket like ``open_udp_socket``, with whatever privilege and mark that takes.
+    ``bind`` opens a UDP socket for an address and port, with whatever privilege and mark that
+    takes; it sets IPV6_V6ONLY and never SO_REUSEADDR, which on Linux lets a second daemon take the
+    first one's datagrams in silence. Port 0 asks for any free one, to look up a route.
     ``log`` takes a line. ``families`` holds 4, 6 or both.
     """
 
@@ -167,8 +151,8 @@ class UdpSockets:
         """
         of_family = (a for a, _ in self._listeners if a.version == remote.version)
         first = next(of_family, None)
-        if first is None or not first.is_unspecified:
-            return first
+        if first is None:
+            return None
         try:
             with self._bind(first, 0) as probe:
                 # A connected UDP socket knows its source and has sent nothing.
