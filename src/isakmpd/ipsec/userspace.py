@@ -127,6 +127,11 @@ class UserspaceStack:
         sa = self._find_sa(key)
         return sa.usage if sa is not None else None
 
+    def description(self, key: SaKey) -> EspSa | None:
+        """Describe an installed SA as it is now."""
+        sa = self._find_sa(key)
+        return sa.description if sa is not None else None
+
     def close(self) -> None:
         """Forget every SA, flow and SPI."""
         self._inbound.clear()
@@ -143,6 +148,8 @@ class UserspaceStack:
 
     def learn_path_mtu(self, destination: Address, mtu: int) -> None:
         """Take the path MTU to a peer, in octets of whole outer packets."""
+        if self._path_mtus.get(destination) == mtu:
+            return
         self._path_mtus[destination] = mtu
         for sa in self._outbound.values():
             if sa.path.destination == destination:

@@ -1,0 +1,271 @@
+"""Drive the userspace stack: descriptors below it, the engine above it.
+
+The engine sees an ``IpsecStack`` and exchanges messages with it; what lies below can become a
+process of its own without the engine noticing.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+from typing import Protocol
+
+from isakmpd.daemon.flow_rules import why_inexpressible
+from isakmpd.daemon.journal import Journal
+from isakmpd.daemon.path_mtu import PathMtu
+from isakmpd.daemon.raw_esp import RawEsp
+from isakmpd.daemon.routing import Routing
+from isakmpd.daemon.tun import Tun
+from isakmpd.ike.ipsec import (
+    Answer,
+    Event,
+    InstallFlow,
+    InstallSa,
+    RemoveFlow,
+    Request,
+    SaKey,
+    SaUsage,
+    StackRefused,
+    UpdateSa,
+)
+from isakmpd.ike.transport import Transport
+from isakmpd.ipsec.sad import OuterPath
+from isakmpd.ipsec.userspace import UserspaceStack
+from isakmpd.privsep.requests import BindUdp, Privileged, Remove
+
+Address = IPv4Address | IPv6Address
+# local address and port, remote address and port, ESP packet -> 0 or errno
+SendUdpEsp = Callable[[Address, int, Address, int, bytes], int]
+
+PATH_MTU_INTERVAL = 2.0  # seconds between two questions to the kernel
+UDP_RECEIVE_BUFFER = 4 << 20
+
+
+class Timer(Protocol):
+    """A callback that has not happened yet."""
+
+    def cancel(self) -> None:
+        """Make it never happen."""
+
+
+class EventLoop(Protocol):
+    """Call back when a descriptor can be read or a time has come, as asyncio's loop does."""
+
+    def add_reader(self, fd: int, callback: Callable[..., object], /, *arguments: object) -> object:
+        """Begin to watch a descriptor."""
+
+    def remove_reader(self, fd: int, /) -> object:
+        """Watch it no longer."""
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer:
+        """Call back in ``delay`` seconds."""
+
+    def time(self) -> float:
+        """Tell the time in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Name what a data plane works with; ``udp_ports`` are our IKE and NAT-T ports."""
+
+    privileged: Privileged
+    loop: EventLoop
+    run_directory: Path
+    log: Callable[[str], None]
+    send_udp_esp: SendUdpEsp
+    entropy: Callable[[int], bytes] = os.urandom
+    udp_ports: tuple[int, ...] = (500, 4500)
+    families: tuple[int, ...] = (4, 6)
+
+
+class DataPlane:
+    """Carry protected packets for the engine (an ``IpsecStack``).
+
+    Answers and events go to ``report``, some before ``submit`` returns. Opening it undoes what a
+    killed predecessor left behind and raises OSError when the host cannot be had.
+    """
+
+    name = "userspace"
+
+    def __init__(
+        self, surroundings: Surroundings, report: Callable[[Answer | Event], None]
+    ) -> None:
+        self._surroundings = surroundings
+        self._report = report
+        self._log = surroundings.log
+        self._privileged = surroundings.privileged
+        self._loop = surroundings.loop
+        self._timer: Timer | None = None
+        self._unsent: Counter[str] = Counter()
+        self._stack = UserspaceStack(report, self, surroundings.entropy)
+        self._journal = Journal(surroundings.run_directory)
+        try:
+            self._open()
+        except BaseException:
+            self._journal.close(clean=False)
+            raise
+
+    def _open(self) -> None:
+        around = self._surroundings
+        left = self._journal.undo(lambda item: self._privileged.change(Remove(item)))
+        if left:
+            self._log(f"data plane: removed {len(left)} routing rules of a killed predecessor")
+        self._tun = Tun(self._privileged)
+        self.mark = self._tun.instance.mark
+        try:
+            self._raw = RawEsp(self._privileged, self.mark, around.families)
+        except OSError:
+            self._tun.close()
+            raise
+        self._routing = Routing(
+            self._tun.instance, self._privileged, self._journal, around.udp_ports, self._log
+        )
+        self._path_mtu = PathMtu(self._privileged, self.mark)
+        self._loop.add_reader(self._tun.descriptor, self._read_tun)
+        for version, raw in self._raw.sockets.items():
+            self._loop.add_reader(raw.fileno(), self._read_raw, version)
+
+    # What the daemon asks
+
+    def bind_udp(self, address: Address, port: int) -> socket.socket:
+        """Give a UDP socket for IKE whose packets never enter a tunnel; raises OSError."""
+        request = BindUdp(address, port, self.mark, UDP_RECEIVE_BUFFER)
+        return self._privileged.bind_udp(request)
+
+    def receive_udp_esp(self, octets: bytes, transport: Transport, traffic_class: int = 0) -> None:
+        """Take an ESP packet that arrived in UDP."""
+        now = self._loop.time()
+        self._stack.from_wire(octets, transport.remote, transport.local, now, traffic_class)
+
+    @property
+    def device(self) -> str:
+        """Name the TUN device."""
+        return self._tun.instance.device
+
+    @property
+    def drops(self) -> Mapping[str, int]:
+        """Count the packets that were not carried, by reason."""
+        return self._stack.drops + self._unsent
+
+    # What the engine asks
+
+    def submit(self, request: Request, now: float) -> None:
+        """Carry out ``request`` and report the answer before returning."""
+        match request:
+            case InstallFlow():
+                self._install_flow(request, now)
+            case RemoveFlow():
+                self._routing.remove(request.selector)
+                self._stack.submit(request, now)
+            case InstallSa():
+                self._stack.submit(request, now)
+                self._ask_path_mtu(request.sa.source, request.sa.key.destination)
+            case UpdateSa():
+                self._stack.submit(request, now)
+                self._ask_path_mtu(request.source, request.destination)
+            case _:
+                self._stack.submit(request, now)
+
+    def usage(self, key: SaKey) -> SaUsage | None:
+        """Count what the SA has carried so far."""
+        return self._stack.usage(key)
+
+    def close(self) -> None:
+        """Remove every rule, route and device, and stop."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._loop.remove_reader(self._tun.descriptor)
+        for raw in self._raw.sockets.values():
+            self._loop.remove_reader(raw.fileno())
+        self._stack.close()
+        clean = self._routing.close()
+        self._tun.close()
+        self._raw.close()
+        self._path_mtu.close()
+        self._journal.close(clean=clean)
+
+    def _install_flow(self, request: InstallFlow, now: float) -> None:
+        reason = why_inexpressible(request.selector)
+        sa = self._stack.description(request.outbound)
+        if reason is None and sa is not None:
+            try:
+                self._routing.add(request.selector, sa.source)
+            except OSError as problem:
+                reason = f"no routing rule for {request.selector}: {problem.strerror}"
+        if reason is not None:
+            self._report(StackRefused(request.request, reason))
+            return
+        self._stack.submit(request, now)
+        self._fit_device()
+
+    # Packets
+
+    def to_tun(self, packet: bytes) -> None:
+        """Give the host a packet (part of ``Carrier``)."""
+        failed = self._tun.write(packet)
+        if failed:
+            self._unsent[f"host: {errno.errorcode.get(failed, failed)}"] += 1
+
+    def to_wire(self, packet: bytes, path: OuterPath, traffic_class: int) -> None:
+        """Send an ESP packet, raw or in UDP (part of ``Carrier``)."""
+        udp = path.udp
+        if udp is None:
+            failed = self._raw.send(packet, path, traffic_class)
+        else:
+            failed = self._surroundings.send_udp_esp(
+                path.source, udp.local_port, path.destination, udp.remote_port, packet
+            )
+        if failed:
+            self._unsent[f"network: {errno.errorcode.get(failed, failed)}"] += 1
+
+    def _read_tun(self) -> None:
+        now = self._loop.time()
+        take = self._stack.from_tun
+        try:
+            self._tun.drain(lambda packet: take(packet, now))
+        except OSError as problem:
+            self._loop.remove_reader(self._tun.descriptor)
+            self._log(f"data plane: {self.device} is lost: {problem.strerror}")
+
+    def _read_raw(self, version: int) -> None:
+        now = self._loop.time()
+        take = self._stack.from_wire
+        self._raw.drain(
+            version,
+            lambda packet, source, destination, octet: take(
+                packet, source, destination, now, octet
+            ),
+        )
+
+    # Path MTU
+
+    def _ask_path_mtu(self, source: Address, destination: Address) -> None:
+        """Bring one path MTU up to date, and see to it that all are asked for from now on."""
+        mtu = self._path_mtu.ask(source, destination)
+        if mtu is not None:
+            self._stack.learn_path_mtu(destination, mtu)
+        if self._timer is None:
+            self._timer = self._loop.call_later(PATH_MTU_INTERVAL, self._ask_path_mtus)
+
+    def _ask_path_mtus(self) -> None:
+        """Bring all path MTUs up to date, and again as long as there are paths."""
+        self._timer = None
+        for path in self._stack.paths():
+            self._ask_path_mtu(path.source, path.destination)
+        self._fit_device()
+
+    def _fit_device(self) -> None:
+        largest = self._stack.largest_inner()
+        if largest is None:
+            return
+        try:
+            self._tun.fit(largest)
+        except OSError as problem:
+            self._log(f"data plane: the MTU of {self.device} stays: {problem.strerror}")

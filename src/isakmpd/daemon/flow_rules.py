@@ -1,0 +1,177 @@
+"""Decide which routing rules bring a flow's packets to the TUN device, and which keep others away.
+
+Every instance owns a TUN device, a routing table whose default route leads there, and a firewall
+mark on its own packets, all numbered alike. The rules lie in one band of priorities before the
+main table:
+
+    20000          packets with our mark leave the band: IKE and ESP never enter a tunnel
+    20001          so do, for reverse path filters, packets that answer IKE and ESP
+    20010 ...      one rule a flow, narrow selectors first, each looking up the instance's table
+    21400 ...      the end of the band, one rule an instance: all else goes on as without us
+
+The band is left with ``goto`` a rule that does nothing, not with a look-up of the main table, so
+that rules an administrator keeps between ours and the main table still see the packets.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address, ip_network
+
+from isakmpd.ike.ipsec import Network, Selector
+from isakmpd.privsep.requests import DefaultRoute, Rule, RuleAction
+
+BAND_START, FIRST_END = 20000, 21400
+MOST_INSTANCES = 500
+FIRST_TABLE = 50000
+FIRST_MARK = 0x69730000
+
+ESP, UDP = 50, 17
+# TCP, UDP, DCCP, SCTP: what the kernel finds ports in (UDP-Lite counts as UDP without them)
+PROTOCOLS_WITH_PORTS = (6, 17, 33, 132)
+
+_OUTER = BAND_START + 1
+_FLOWS = BAND_START + 10
+_LONGEST_PREFIXES = 256
+_SLOTS = 5  # of one sum of prefix lengths: three kinds of flow, a spare, and what stays local
+_LOCAL_SLOT = 4
+
+Item = Rule | DefaultRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """Number one data plane of this network namespace; everything it owns is named after it."""
+
+    number: int
+
+    @property
+    def device(self) -> str:
+        """Name the TUN device."""
+        return f"isakmpd{self.number}"
+
+    @property
+    def table(self) -> int:
+        """Number the routing table."""
+        return FIRST_TABLE + self.number
+
+    @property
+    def end(self) -> int:
+        """Give the priority at which packets leave the band; a target no other instance removes."""
+        return FIRST_END + self.number
+
+    @property
+    def mark(self) -> int:
+        """Give the firewall mark of IKE and ESP packets."""
+        return FIRST_MARK + self.number
+
+
+def why_inexpressible(selector: Selector) -> str | None:
+    """Tell in a sentence why no routing rule can name the selector's packets, None if one can."""
+    if selector.local.version != selector.remote.version:
+        return f"the selector {selector} mixes IPv4 and IPv6"
+    if not 0 <= selector.protocol <= 255:
+        return f"the selector {selector} names no IP protocol"
+    ports = (selector.local_port, selector.remote_port)
+    if any(not 0 <= port <= 65535 for port in ports):
+        return f"the selector {selector} names no port"
+    if any(ports) and selector.protocol not in PROTOCOLS_WITH_PORTS:
+        return (
+            f"the selector {selector} names a port without TCP, UDP, SCTP or DCCP: "
+            "routing rules know the ports of these only"
+        )
+    return None
+
+
+def frame(instance: Instance, version: int) -> tuple[Item, ...]:
+    """List what an instance needs once for each address family, in the order to install it.
+
+    The unreachable route is the last resort when the device goes with a killed process: packets
+    of a flow are then refused, not sent in the clear.
+    """
+    return (
+        Rule(version, instance.end, RuleAction.NOP),
+        Rule(version, BAND_START, RuleAction.GOTO, instance.end, mark=instance.mark),
+        DefaultRoute(version, instance.table, None),
+        DefaultRoute(version, instance.table, instance.device),
+    )
+
+
+def rules_of_flow(
+    selector: Selector,
+    instance: Instance,
+    gateway: IPv4Address | IPv6Address,
+    udp_ports: tuple[int, ...],
+) -> tuple[Rule, ...]:
+    """List a flow's rules in the order to install them: exceptions before the flow itself.
+
+    ``gateway`` is the local address of the flow's ESP packets, ``udp_ports`` are ours.
+    """
+    return (
+        *_keep_outer_packets(selector, instance, gateway, udp_ports),
+        *_keep_local_packets(selector, instance),
+        Rule(
+            selector.local.version,
+            _priority(selector, _slot(selector)),
+            RuleAction.LOOKUP,
+            instance.table,
+            selector.local,
+            selector.remote,
+            selector.protocol,
+            selector.local_port,
+            selector.remote_port,
+        ),
+    )
+
+
+def _keep_outer_packets(
+    selector: Selector,
+    instance: Instance,
+    gateway: IPv4Address | IPv6Address,
+    udp_ports: tuple[int, ...],
+) -> tuple[Rule, ...]:
+    """Except IKE and ESP themselves where the selector covers the gateway's own address.
+
+    What we send is marked and needs no exception. But a reverse path filter asks of what we
+    receive, without a mark, which way an answer would go: it must not say "into the tunnel".
+    """
+    if gateway.version != selector.local.version or gateway not in selector.local:
+        return ()
+    esp = Rule(
+        gateway.version,
+        _OUTER,
+        RuleAction.GOTO,
+        instance.end,
+        source=ip_network(gateway),
+        protocol=ESP,
+    )
+    return (esp, *(replace(esp, protocol=UDP, source_port=port) for port in udp_ports))
+
+
+def _keep_local_packets(selector: Selector, instance: Instance) -> tuple[Rule, ...]:
+    """Except packets between two local hosts where the remote side covers the local one too.
+
+    With 10.1.0.0/16 to 0.0.0.0/0 the gateway must still reach the hosts of its own LAN. A flow
+    that is as narrow as the exception or narrower stands before it.
+    """
+    local, remote = selector.local, selector.remote
+    if local.prefixlen <= remote.prefixlen or not _covers(remote, local):
+        return ()
+    priority = _priority(Selector(local, local), _LOCAL_SLOT)
+    return (Rule(local.version, priority, RuleAction.GOTO, instance.end, local, local),)
+
+
+def _covers(outer: Network, inner: Network) -> bool:
+    first = int(inner.network_address) & int(outer.netmask)
+    return first == int(outer.network_address)
+
+
+def _slot(selector: Selector) -> int:
+    if not selector.protocol:
+        return 3
+    return 2 - bool(selector.local_port) - bool(selector.remote_port)
+
+
+def _priority(selector: Selector, slot: int) -> int:
+    prefixes = selector.local.prefixlen + selector.remote.prefixlen
+    return _FLOWS + (_LONGEST_PREFIXES - prefixes) * _SLOTS + slot

@@ -1,0 +1,120 @@
+"""Write down every routing change before it is made, so that the next start can undo a crash.
+
+One JSON object a line. The first names the boot and the network namespace: what belonged to
+others is gone with them and not ours to touch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+from isakmpd.privsep.requests import DefaultRoute, Rule, RuleAction
+
+Item = Rule | DefaultRoute
+
+FILE_NAME = "isakmpd.journal"
+_NETWORKS = ("source", "destination")
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+_NAMESPACE = Path("/proc/self/ns/net")
+
+
+class JournalHeldError(OSError):
+    """Say that another process keeps its journal in this run directory."""
+
+
+class Journal:
+    """Hold one run directory's journal, locked for as long as it is open."""
+
+    def __init__(self, run_directory: Path) -> None:
+        """Open and lock the journal; raises JournalHeldError, or OSError for any other reason."""
+        self.path = run_directory / FILE_NAME
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(self.path, flags, 0o600)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as held:
+            os.close(self._descriptor)
+            reason = f"{self.path} is held: another isakmpd uses this run directory"
+            raise JournalHeldError(reason) from held
+
+    def left_behind(self) -> list[Item]:
+        """List what an earlier process installed here and did not remove, oldest first."""
+        with os.fdopen(os.dup(self._descriptor), "rb") as file:
+            file.seek(0)
+            lines = file.read().splitlines()
+        if not lines or _parsed(lines[0]) != _here():
+            return []
+        left: dict[Item, None] = {}
+        for line in lines[1:]:
+            entry = _parsed(line)
+            # A line cut short by the crash was written before its change was made.
+            with contextlib.suppress(KeyError, TypeError, ValueError):
+                if "add" in entry:
+                    left[_item(entry["add"])] = None
+                else:
+                    left.pop(_item(entry["removed"]), None)
+        return list(left)
+
+    def undo(self, remove: Callable[[Item], None]) -> list[Item]:
+        """Remove what was left behind, newest first, begin anew, and tell what it was."""
+        left = self.left_behind()
+        for item in reversed(left):
+            remove(item)
+        os.ftruncate(self._descriptor, 0)
+        self._write(_here())
+        return left
+
+    def adding(self, item: Item) -> None:
+        """Note what is about to be installed."""
+        self._write({"add": _fields(item)})
+
+    def removed(self, item: Item) -> None:
+        """Note what is no longer installed."""
+        self._write({"removed": _fields(item)})
+
+    def close(self, *, clean: bool) -> None:
+        """Unlock; a clean end leaves no file."""
+        if clean:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
+        os.close(self._descriptor)
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        # The page cache outlives the process; what a power cut loses, the rules lose with it.
+        os.write(self._descriptor, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+
+
+def _here() -> dict[str, Any]:
+    return {"boot": _BOOT.read_text().strip(), "namespace": str(_NAMESPACE.readlink())}
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _fields(item: Item) -> dict[str, Any]:
+    fields: dict[str, Any] = asdict(item)
+    if isinstance(item, Rule):
+        networks = {key: str(fields[key]) for key in _NETWORKS if fields[key] is not None}
+        fields |= {"action": item.action.value, **networks}
+    return {key: value for key, value in fields.items() if value}
+
+
+def _item(fields: dict[str, Any]) -> Item:
+    if "table" in fields:
+        return DefaultRoute(int(fields["version"]), int(fields["table"]), fields.get("device"))
+    action = RuleAction(fields["action"])
+    networks = {key: ip_network(fields[key]) for key in _NETWORKS if key in fields}
+    return Rule(**(fields | networks | {"action": action}))
