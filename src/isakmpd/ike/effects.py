@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from isakmpd.ike import ipsec
+from isakmpd.ike.framing import Sealing
 from isakmpd.ike.steps import Step
 from isakmpd.wire.payloads import Chain, Payload
 
@@ -27,11 +28,13 @@ class Turn(Effect[Chain]):
     """Send a message and wait for the peer's next one, which must suit ``expect``.
 
     ``retransmit`` is set on the side whose turn it is to insist; the other only answers duplicates.
+    ``then_sealed`` encrypts everything after this message.
     """
 
     payloads: tuple[Payload, ...]
     expect: Step
     retransmit: bool
+    then_sealed: Sealing | None = None
 
 
 @dataclass(frozen=True, slots=True)

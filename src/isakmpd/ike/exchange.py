@@ -127,6 +127,7 @@ class Exchange:
                 elif isinstance(effect, Turn):
                     self._expect = effect.expect
                     self._transmit_new(effect.payloads)
+                    self.sealing = effect.then_sealed or self.sealing
                     if effect.retransmit:
                         self._arm_retransmission()
                     return

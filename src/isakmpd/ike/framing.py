@@ -38,10 +38,10 @@ def in_clear(header: Header, chain: Chain) -> bytes:
 class Sealing:
     """Encrypt and decrypt the messages of one exchange, chaining the IV through them."""
 
-    __slots__ = ("_cipher", "_iv")
+    __slots__ = ("_iv", "cipher")
 
     def __init__(self, cipher: Cbc, iv: bytes) -> None:
-        self._cipher = cipher
+        self.cipher = cipher
         self._iv = iv
 
     @property
@@ -53,22 +53,22 @@ class Sealing:
         """Frame payloads encrypted; padding is zeros up to the block size."""
         clear_header = _opened(header, payloads)
         body = encode_chain(payloads)
-        padded = body + bytes(-len(body) % self._cipher.block_size)
-        ciphertext = self._cipher.encrypt(self._iv, padded)
-        self._iv = ciphertext[-self._cipher.block_size :]
+        padded = body + bytes(-len(body) % self.cipher.block_size)
+        ciphertext = self.cipher.encrypt(self._iv, padded)
+        self._iv = ciphertext[-self.cipher.block_size :]
         sealed = replace(clear_header, flags=clear_header.flags | Flags.ENCRYPTION)
         return Framed(sealed.encode(ciphertext), clear_header.encode(body))
 
     def open(self, header: Header, body: bytes) -> Chain:
         """Decrypt and decode, leaving the IV as it was until ``accept``; raises Malformed."""
-        if not body or len(body) % self._cipher.block_size:
+        if not body or len(body) % self.cipher.block_size:
             raise Malformed(
                 f"{len(body)} octets of ciphertext, expected a multiple of "
-                f"{self._cipher.block_size}",
+                f"{self.cipher.block_size}",
                 NotifyType.UNEQUAL_PAYLOAD_LENGTHS,
             )
-        return decode_chain(header.next_payload, self._cipher.decrypt(self._iv, body))
+        return decode_chain(header.next_payload, self.cipher.decrypt(self._iv, body))
 
     def accept(self, body: bytes) -> None:
         """Move the IV on past a ciphertext that proved to be the peer's."""
-        self._iv = body[-self._cipher.block_size :]
+        self._iv = body[-self.cipher.block_size :]

@@ -107,26 +107,25 @@ class Liveness:
 
     # Watching
 
-    def _arm(self, wait: float | None, event: str = "") -> None:
+    def _arm(self, due: float | None, event: str = "") -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if wait is not None:
+        if due is not None:
             action = self._unanswered if self.asking else self._check
-            due = self._context.now + wait
             self._timer = self._context.timers.arm(due, f"{self._sa.name} {event}", action)
 
     def _watch(self) -> None:
-        interval = self._context.general.dpd_check_interval
-        self._arm(interval if self._watching else None, "is checked for life")
+        due = self._context.now + self._context.general.dpd_check_interval
+        self._arm(due if self._watching else None, "is checked for life")
 
     def _check(self) -> None:
-        now, interval = self._context.now, self._context.general.dpd_check_interval
         if not self._watching:
             return
         heard = max(self.heard_at, self._owner.last_inbound(self._sa) or 0.0)
-        if now - heard < interval:
-            self._arm(interval - (now - heard), "is checked for life")
+        due = heard + self._context.general.dpd_check_interval
+        if due > self._context.now:
+            self._arm(due, "is checked for life")
         else:
             self._ask()
 
@@ -143,7 +142,7 @@ class Liveness:
             self._sa, NotifyType.R_U_THERE, self._sequence.to_bytes(4)
         )
         informational.send(self._context, self._sa, (*self._pending, question))
-        self._arm(RESEND_AFTER, "is asked R-U-THERE")
+        self._arm(self._context.now + RESEND_AFTER, "is asked R-U-THERE")
 
     def _unanswered(self) -> None:
         if self._attempts < ATTEMPTS:

@@ -8,6 +8,7 @@ from isakmpd.crypto.hashes import Prf, digest, equal
 from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key
 from isakmpd.ike import phase1_proposal, steps
 from isakmpd.ike.effects import Finish, Turn
+from isakmpd.ike.framing import Sealing
 from isakmpd.ike.nat_traversal import detect, nat_discovery
 from isakmpd.ike.nonces import new_nonce, read_nonce
 from isakmpd.ike.phase1_exchange import Phase1Exchange
@@ -46,7 +47,7 @@ async def initiator(x: Phase1Exchange) -> None:
     peer_public = reply.one(KeyExchange).value
     _detect_nat(x, choice, reply)
     skeyid = _derive(x, choice, pair, peer_public, ni, nr)
-    _seal(x, choice, skeyid, pair.public + peer_public)
+    x.sealing = _sealing(choice, skeyid, pair.public + peer_public)
     if x.nat.detected:
         x.float_transport()
 
@@ -77,11 +78,11 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     nr = new_nonce(x.entropy)
     _detect_nat(x, choice, message)
     skeyid = _derive(x, choice, pair, peer_public, ni, nr)
-    _seal(x, choice, skeyid, peer_public + pair.public)
     message = await Turn(
         (KeyExchange(pair.public), Nonce(nr), *_nat_discovery(x, choice)),
         steps.MM5,
         retransmit=False,
+        then_sealed=_sealing(choice, skeyid, peer_public + pair.public),
     )
     expected = _Proof(
         skeyid, peer_public, pair.public, x.initiator_cookie, x.responder_cookie, sa_body
@@ -164,10 +165,10 @@ def _check_public_length(choice: Phase1Choice, public: bytes) -> None:
         )
 
 
-def _seal(x: Phase1Exchange, choice: Phase1Choice, skeyid: SkeyId, publics: bytes) -> None:
-    """Encrypt from here on (RFC 2409 appendix B)."""
+def _sealing(choice: Phase1Choice, skeyid: SkeyId, publics: bytes) -> Sealing:
+    """Make the keys and the first IV of the encrypted messages (RFC 2409 appendix B)."""
     cipher = Cbc(choice.encryption, cipher_key(skeyid, choice.encryption, choice.key_length))
-    x.seal(cipher, digest(choice.hash, publics)[: cipher.block_size])
+    return Sealing(cipher, digest(choice.hash, publics)[: cipher.block_size])
 
 
 def _nat_discovery(x: Phase1Exchange, choice: Phase1Choice) -> tuple[Payload, ...]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from isakmpd.config.model import Peer
-from isakmpd.crypto.ciphers import Cbc
 from isakmpd.crypto.skeyid import SkeyId
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy, message_id
 from isakmpd.ike.exchange import Exchange
-from isakmpd.ike.framing import Sealing, frame
+from isakmpd.ike.framing import frame
 from isakmpd.ike.nat_traversal import NatSituation
 from isakmpd.ike.outputs import Capture, Send
 from isakmpd.ike.phase1_proposal import Phase1Choice
@@ -108,11 +107,6 @@ class Phase1Exchange(Exchange):
         port = self.context.nat_t_port
         self.transport = self.transport.floated(port, port)
 
-    def seal(self, cipher: Cbc, iv: bytes) -> None:
-        """Encrypt from the next message on."""
-        self._cipher = cipher
-        self.sealing = Sealing(cipher, iv)
-
     def complete(
         self, choice: Phase1Choice, skeyid: SkeyId, remote_id: Identity, last: Chain
     ) -> None:
@@ -126,7 +120,7 @@ class Phase1Exchange(Exchange):
             self.transport,
             choice,
             skeyid,
-            self._cipher,
+            self.sealing.cipher,
             self.sealing.last_block,
             self.local_id,
             remote_id,

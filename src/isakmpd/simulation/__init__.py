@@ -1,0 +1,1 @@
+"""Run whole daemons in virtual time, over links that lose, delay and duplicate."""
