@@ -114,6 +114,14 @@ def test_a_prf_serves_many_calls(
         assert prf(*call) == hmac.digest(key, b"".join(call), NAMES[algorithm])
 
 
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 127, 128, 129, 300])
+@pytest.mark.parametrize("algorithm", SUPPORTED, ids=str)
+def test_keys_around_the_block_size(algorithm: HashAlgorithm, length: int) -> None:
+    """SHA-384 and SHA-512 have blocks of 128 octets: the original pads their keys to 64."""
+    key = bytes(n % 251 for n in range(length))
+    assert Prf(algorithm, key)(HI) == hmac.digest(key, HI, NAMES[algorithm])
+
+
 @pytest.mark.property
 @given(algorithms, parts)
 def test_digests(algorithm: HashAlgorithm, octets: list[bytes]) -> None:
