@@ -7,7 +7,7 @@ main table:
     20000          packets with our mark leave the band: IKE and ESP never enter a tunnel
     20001          so do, for reverse path filters, packets that answer IKE and ESP
     20010 ...      one rule a flow, narrow selectors first, each looking up the instance's table
-    21400 ...      the end of the band, one rule an instance: all else goes on as without us
+    21600 ...      the end of the band, one rule an instance: all else goes on as without us
 
 The band is left with ``goto`` a rule that does nothing, not with a look-up of the main table, so
 that rules an administrator keeps between ours and the main table still see the packets.
@@ -21,7 +21,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 from isakmpd.ike.ipsec import Network, Selector
 from isakmpd.privsep.requests import DefaultRoute, Rule, RuleAction
 
-BAND_START, FIRST_END = 20000, 21400
+BAND_START, FIRST_END = 20000, 21600
 MOST_INSTANCES = 500
 FIRST_TABLE = 50000
 FIRST_MARK = 0x69730000
@@ -33,8 +33,11 @@ PROTOCOLS_WITH_PORTS = (6, 17, 33, 132)
 _OUTER = BAND_START + 1
 _FLOWS = BAND_START + 10
 _LONGEST_PREFIXES = 256
-_SLOTS = 5  # of one sum of prefix lengths: three kinds of flow, a spare, and what stays local
-_LOCAL_SLOT = 4
+_SLOTS = 6  # of one sum of prefix lengths: what stays local because both sides are the same,
+_SAME_SLOT = 0
+_FLOW_SLOT = 4  # flows, those of two ports, one port and a protocol before it,
+_LOCAL_SLOT = 5  # and what stays local in the face of wider flows
+_MAIN_TABLE = 254
 
 Item = Rule | DefaultRoute
 
@@ -153,12 +156,23 @@ def _keep_local_packets(selector: Selector, instance: Instance) -> tuple[Rule, .
 
     With 10.1.0.0/16 to 0.0.0.0/0 the gateway must still reach the hosts of its own LAN. A flow
     that is as narrow as the exception or narrower stands before it.
+
+    Where both sides are the same, such as 0.0.0.0/0, the selector does not tell which side an
+    address is on, and the main table has to: what it has a route of its own for is local. What
+    came out of the tunnel never goes back.
     """
     local, remote = selector.local, selector.remote
-    if local.prefixlen <= remote.prefixlen or not _covers(remote, local):
+    if local.prefixlen < remote.prefixlen or not _covers(remote, local):
         return ()
     priority = _priority(Selector(local, local), _LOCAL_SLOT)
-    return (Rule(local.version, priority, RuleAction.GOTO, instance.end, local, local),)
+    goto_end = Rule(local.version, priority, RuleAction.GOTO, instance.end, local, local)
+    if local != remote:
+        return (goto_end,)
+    before = _priority(selector, _SAME_SLOT)
+    routed = Rule(
+        local.version, before, RuleAction.LOOKUP, _MAIN_TABLE, local, local, but_default=True
+    )
+    return (routed, replace(goto_end, priority=before, arriving_on=instance.device))
 
 
 def _covers(outer: Network, inner: Network) -> bool:
@@ -168,8 +182,8 @@ def _covers(outer: Network, inner: Network) -> bool:
 
 def _slot(selector: Selector) -> int:
     if not selector.protocol:
-        return 3
-    return 2 - bool(selector.local_port) - bool(selector.remote_port)
+        return _FLOW_SLOT
+    return _FLOW_SLOT - 1 - bool(selector.local_port) - bool(selector.remote_port)
 
 
 def _priority(selector: Selector, slot: int) -> int:

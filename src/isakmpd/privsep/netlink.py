@@ -128,6 +128,10 @@ def _rule(rule: Rule) -> dict[str, Any]:
         fields["dport_range"] = f"{rule.destination_port}:{rule.destination_port}"
     if rule.mark:
         fields |= {"fwmark": rule.mark, "fwmask": 0xFFFFFFFF}
+    if rule.arriving_on:
+        fields["iifname"] = rule.arriving_on
+    if rule.but_default:
+        fields["suppress_prefixlen"] = 0
     return fields
 
 
@@ -140,7 +144,11 @@ def _route(route: DefaultRoute) -> dict[str, Any]:
     }
     if route.device is None:
         return fields | {"type": "unreachable", "priority": LAST_RESORT_METRIC}
-    return fields | {"oif": socket.if_nametoindex(route.device), "scope": "link"}
+    try:
+        index = socket.if_nametoindex(route.device)
+    except OSError as problem:
+        raise OSError(errno.ENODEV, f"no device {route.device}") from problem
+    return fields | {"oif": index, "scope": "link"}
 
 
 def _family(version: int) -> int:

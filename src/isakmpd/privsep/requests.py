@@ -82,7 +82,8 @@ class RuleAction(Enum):
 class Rule:
     """Describe a routing rule (ip-rule(8)); zeros and None match everything.
 
-    ``target`` is the table of LOOKUP and the priority of GOTO.
+    ``target`` is the table of LOOKUP and the priority of GOTO. ``but_default`` makes LOOKUP pass
+    over the table's default route. ``arriving_on`` names the device packets came in by.
     """
 
     version: int
@@ -95,6 +96,8 @@ class Rule:
     source_port: int = 0
     destination_port: int = 0
     mark: int = 0
+    arriving_on: str = ""
+    but_default: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,150 @@
+"""A process that runs the data plane with keys given by hand, for tests before and beside IKE.
+
+It takes one JSON argument, prints "ready", then prints what it carried for every line it reads;
+at end of input it stops cleanly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sys
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+from isakmpd.daemon.data_plane import DataPlane, Surroundings
+from isakmpd.daemon.udp import Ports, Receivers, UdpSockets
+from isakmpd.ike.ipsec import (
+    Answer,
+    Direction,
+    Done,
+    EspKeys,
+    EspSa,
+    Event,
+    InstallFlow,
+    InstallSa,
+    SaKey,
+    Selector,
+    UdpEncapsulation,
+)
+from isakmpd.privsep.inprocess import InProcess
+from isakmpd.wire.numbers import AuthenticationAlgorithm as Auth
+from isakmpd.wire.numbers import EncapsulationMode, EspTransform
+
+ALGORITHMS: dict[str, tuple[EspTransform, int, Auth, int]] = {
+    # octets of encryption key (with salt) and of authentication key
+    **{
+        f"aes{bits}-{name}": (EspTransform.AES, bits // 8, auth, octets)
+        for bits in (128, 192, 256)
+        for name, auth, octets in (
+            ("md5", Auth.HMAC_MD5, 16),
+            ("sha1", Auth.HMAC_SHA, 20),
+            ("sha256", Auth.HMAC_SHA2_256, 32),
+            ("sha384", Auth.HMAC_SHA2_384, 48),
+            ("sha512", Auth.HMAC_SHA2_512, 64),
+        )
+    },
+    "3des-md5": (EspTransform.TRIPLE_DES, 24, Auth.HMAC_MD5, 16),
+    "3des-sha1": (EspTransform.TRIPLE_DES, 24, Auth.HMAC_SHA, 20),
+    "3des-sha256": (EspTransform.TRIPLE_DES, 24, Auth.HMAC_SHA2_256, 32),
+    "3des-sha384": (EspTransform.TRIPLE_DES, 24, Auth.HMAC_SHA2_384, 48),
+    "3des-sha512": (EspTransform.TRIPLE_DES, 24, Auth.HMAC_SHA2_512, 64),
+    "gcm128": (EspTransform.AES_GCM_16, 20, Auth.NONE, 0),
+    "gcm192": (EspTransform.AES_GCM_16, 28, Auth.NONE, 0),
+    "gcm256": (EspTransform.AES_GCM_16, 36, Auth.NONE, 0),
+}
+
+
+def keys(algorithm: str, towards: str) -> EspKeys:
+    """Give both ends the same keys for one direction, and each direction others."""
+    transform, encryption, auth, authentication = ALGORITHMS[algorithm]
+    source = random.Random(f"{algorithm} {towards}")
+    return EspKeys(transform, auth, source.randbytes(encryption), source.randbytes(authentication))
+
+
+def associations(flow: dict[str, Any]) -> tuple[EspSa, EspSa]:
+    """Give the outbound and inbound SA of a flow described in JSON, seen from this end."""
+    here, there = ip_address(flow["here"]), ip_address(flow["there"])
+    selector = Selector(
+        ip_network(flow["local"]),
+        ip_network(flow["remote"]),
+        flow.get("protocol", 0),
+        flow.get("local_port", 0),
+        flow.get("remote_port", 0),
+    )
+    ends = ((Direction.OUTBOUND, there, here), (Direction.INBOUND, here, there))
+    outbound, inbound = (
+        EspSa(
+            SaKey(direction, destination, 0x1000 + flow.get("number", 0)),
+            source,
+            keys(flow["algorithm"], str(destination)),
+            EncapsulationMode.TUNNEL,
+            selector,
+            64,
+            UdpEncapsulation(4500, 4500) if flow.get("udp") else None,
+        )
+        for direction, destination, source in ends
+    )
+    return outbound, inbound
+
+
+def open_gateway(wanted: dict[str, Any]) -> tuple[DataPlane, UdpSockets]:
+    """Open the data plane with UDP 4500 beside it, and install the flows wanted."""
+    loop = asyncio.get_running_loop()
+    reports: list[Answer | Event] = []
+
+    def log(line: str) -> None:
+        print(line, flush=True)  # noqa: T201
+
+    surroundings = Surroundings(
+        InProcess(),
+        loop,
+        Path(wanted["run_directory"]),
+        log,
+        lambda *packet: udp.send_esp(*packet),  # noqa: PLW0108 - bound below
+    )
+    plane = DataPlane(surroundings, reports.append)
+    receivers = Receivers(ike=lambda *_: None, esp=plane.receive_udp_esp)
+    udp = UdpSockets(
+        plane.bind_udp, receivers, loop, log, ports=Ports(*wanted["ports"]), families=(4, 6)
+    )
+    for failure in udp.listen():
+        raise SystemExit(failure)
+    for flow in wanted["flows"]:
+        outbound, inbound = associations(flow)
+        plane.submit(InstallSa(1, inbound), loop.time())
+        plane.submit(InstallSa(2, outbound), loop.time())
+        plane.submit(InstallFlow(3, outbound.selector, outbound.key, "static"), loop.time())
+    if any(not isinstance(answer, Done) for answer in reports):
+        raise SystemExit(f"refused: {reports}")
+    return plane, udp
+
+
+async def main() -> None:
+    """Run until end of input."""
+    wanted = json.loads(sys.argv[1])
+    plane, udp = open_gateway(wanted)
+    inbound = [associations(flow)[1].key for flow in wanted["flows"]]
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def answer() -> None:
+        if not sys.stdin.readline():
+            loop.remove_reader(0)
+            ended.set_result(None)
+            return
+        usages = [plane.usage(key) for key in inbound]
+        packets = [usage.packets for usage in usages if usage is not None]
+        print(json.dumps({"drops": dict(plane.drops), "packets": packets}), flush=True)  # noqa: T201
+
+    loop.add_reader(0, answer)
+    print(f"ready {plane.device}", flush=True)  # noqa: T201
+    await ended
+    udp.close()
+    plane.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
