@@ -82,7 +82,7 @@ class DaemonLog:
     """
 
     def __init__(self, sink: Sink, levels: LogLevels, verbose: bool = False) -> None:
-        self._sink = sink
+        self.sink = sink
         self.levels = levels
         self.verbose = verbose
 
@@ -123,7 +123,7 @@ class DaemonLog:
             text = f"{text[:LONGEST_TEXT]}..."
         shown = printable(text)
         try:
-            self._sink.write(severity, label, shown)
+            self.sink.write(severity, label, shown)
         except (OSError, ValueError):
             # stderr is gone or full: syslog is the last one left to tell.
             with contextlib.suppress(OSError, ValueError):

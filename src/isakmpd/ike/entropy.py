@@ -9,7 +9,7 @@ from typing import Protocol
 class Entropy(Protocol):
     """Give octets nobody can predict."""
 
-    def __call__(self, length: int) -> bytes:
+    def __call__(self, length: int, /) -> bytes:
         """Give ``length`` fresh octets."""
 
 

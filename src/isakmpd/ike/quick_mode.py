@@ -34,13 +34,13 @@ _SOFT_SHARE = 0.9  # of the octets an SA may carry, after which a successor is n
 
 async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     """Negotiate a pair of ESP SAs for ``connection``."""
-    group = phase2_proposal.offered_group(connection.suites)
+    group = phase2_proposal.offered_group(connection.offered_suites)
     pair = generate(group, x.entropy) if group else None
     spi = await x.allocate_spi()
     encapsulated = x.encapsulated
     ni = new_nonce(x.entropy)
     ours = client_ids(x.transport, connection)
-    offer = phase2_proposal.offer(connection.suites, spi, encapsulated=encapsulated)
+    offer = phase2_proposal.offer(connection.offered_suites, spi, encapsulated=encapsulated)
     payloads = (offer, Nonce(ni), *_key_exchange(pair), *map(Identification.of, ours))
     reply = await Turn(
         (Hash(x.hash1(encode_chain(payloads))), *payloads), steps.QM2, retransmit=True
@@ -49,7 +49,7 @@ async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     if not equal(reply.one(Hash).data, x.hash2(ni, reply.after_first)):
         raise Refused("HASH(2) is wrong", NotifyType.INVALID_HASH_INFORMATION)
     choice = phase2_proposal.check(
-        reply.one(SecurityAssociation), connection.suites, encapsulated=encapsulated
+        reply.one(SecurityAssociation), connection.offered_suites, encapsulated=encapsulated
     )
     _check_returned_ids(reply, ours)
     nr = read_nonce(reply)

@@ -27,6 +27,7 @@ from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import Doi, IdType, NotifyType, PayloadType, Protocol
 
 GENERIC_HEADER = struct.Struct("!BBH")
+LONGEST_CHAIN = 256  # payloads; a peer's datagram of tiny ones would cost dear to decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ def split_chain(first: int, octets: bytes) -> tuple[list[tuple[int, bytes]], int
             raise Malformed(f"reserved field of a payload is {reserved}, not zero")
         if length < GENERIC_HEADER.size or position + length > len(octets):
             raise Malformed(f"{PayloadType(kind)} payload with impossible length {length}")
+        if len(bodies) >= LONGEST_CHAIN:
+            raise Malformed(f"more than {LONGEST_CHAIN} payloads in one chain")
         bodies.append((kind, octets[position + GENERIC_HEADER.size : position + length]))
         position += length
         kind = follower

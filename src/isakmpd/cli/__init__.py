@@ -1,0 +1,1 @@
+"""Be what is typed: the programs' command lines."""

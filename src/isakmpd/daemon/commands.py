@@ -1,0 +1,115 @@
+"""Carry out what the administrator says over the FIFO."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from isakmpd.control import commands as fifo
+from isakmpd.control.log_levels import LogLevels
+from isakmpd.control.result import sa_listing
+from isakmpd.daemon.capture import PacketCapture
+from isakmpd.daemon.configuration import LiveConfiguration
+from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.run_files import RunFileError, RunPaths, write_whole
+from isakmpd.ike.engine import Engine
+
+
+class Daemon(Protocol):
+    """Do what concerns the whole daemon; the service does."""
+
+    engine: Engine
+
+    def now(self) -> float:
+        """Tell the engine's time, in seconds."""
+
+    def settle(self) -> None:
+        """Carry out what the engine wants by now."""
+
+    def reinitialize(self) -> None:
+        """Read the configuration anew, as for SIGHUP."""
+
+    def configuration_changed(self) -> None:
+        """Take ``C`` commands into force, now or soon."""
+
+    def write_report(self) -> None:
+        """Write the report file, as for SIGUSR1."""
+
+    def shut_down(self) -> None:
+        """End, as for SIGTERM."""
+
+
+class Commands:
+    """Dispatch parsed commands; whatever they ask, nothing is raised."""
+
+    def __init__(
+        self,
+        daemon: Daemon,
+        configuration: LiveConfiguration,
+        capture: PacketCapture,
+        levels: LogLevels,
+        paths: RunPaths,
+        log: DaemonLog,
+    ) -> None:
+        self._daemon = daemon
+        self._configuration = configuration
+        self._capture = capture
+        self._levels = levels
+        self._paths = paths
+        self._log = log
+
+    def run(self, command: fifo.Command | fifo.BadCommand) -> None:
+        """Carry out one command."""
+        match command:
+            case fifo.BadCommand():
+                self._log(command.text)
+            case fifo.ChangeConfiguration():
+                if self._configuration.change(command.change):
+                    self._daemon.configuration_changed()
+            case fifo.GetValue():
+                value = self._configuration.bindings.get(command.section, command.tag)
+                self._write_result(f"{value}\n" if value is not None else "")
+            case fifo.SetLogLevel():
+                self._log.all(self._levels.set_level(command.which, command.level))
+            case fifo.ToggleLogLevels():
+                self._log.all(self._levels.toggle())
+            case fifo.StartCapture():
+                self._capture.start(Path(command.path) if command.path else None)
+            case fifo.StopCapture():
+                self._capture.stop()
+            case fifo.Reinitialize():
+                self._daemon.reinitialize()
+            case fifo.Report():
+                self._daemon.write_report()
+            case fifo.Shutdown():
+                self._log("ui_shutdown_daemon: received shutdown command")
+                self._daemon.shut_down()
+            case _:
+                self._ask_engine(command)
+                self._daemon.settle()
+
+    def _ask_engine(self, command: fifo.Command) -> None:
+        engine, now = self._daemon.engine, self._daemon.now()
+        match command:
+            case fifo.Connect():
+                if not engine.establish(command.name, now):
+                    self._log(f"ui_connect: there is no connection or peer {command.name}")
+            case fifo.Teardown():
+                if not engine.teardown(command.name, now):
+                    self._log(f"ui_teardown: there is no connection {command.name}")
+            case fifo.TeardownAll():
+                engine.teardown_all(now)
+            case fifo.ShowSas():
+                self._write_result(sa_listing(engine.snapshot(now)))
+            case fifo.DeleteSa():
+                cookies = command.initiator_cookie, command.responder_cookie
+                if not engine.delete_sa(cookies, command.message_id, now):
+                    self._log(command.not_found())
+            case fifo.SetMode():
+                self._log("ui_setmode: M is not supported by this version")
+
+    def _write_result(self, text: str) -> None:
+        try:
+            write_whole(self._paths.result, text)
+        except (RunFileError, OSError) as problem:
+            self._log.error(f"{self._paths.result}: {problem}")

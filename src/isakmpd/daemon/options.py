@@ -1,0 +1,29 @@
+"""Hold the command line, typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_CONFIGURATION = Path("/etc/isakmpd/isakmpd.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Say what the administrator asked for; None stands for an option not given."""
+
+    run_directory: Path = Path("/var/run")
+    configuration_file: Path | None = None
+    fifo: Path | None = None
+    pid_file: Path | None = None
+    report_file: Path | None = None
+    capture_file: Path | None = None
+    capture: bool = False
+    port: int = 500
+    families: tuple[int, ...] = (4, 6)
+    foreground: bool = False
+    verbose: bool = False
+    kernel_takes_part: bool = True
+    policy: bool = True
+    log_levels: tuple[str, ...] = ()
+    seed: str | None = None
