@@ -135,6 +135,7 @@ class Engine:
         """End everything, telling the peers unless Delete-SAs says no."""
         self._context.now = now
         tell_peer = self._context.general.delete_sas
+        self._negotiation.leaving = True
         for name in list(self._context.configuration.connections):
             self._negotiation.connections.forget(name)
         for exchange in self._negotiation.exchanges:

@@ -43,6 +43,7 @@ class Negotiation:
         self.isakmp_sas = IsakmpSas(context, self)
         self.ipsec_sas = IpsecSas(context, self)
         self.connections = Connections(context, self)
+        self.leaving = False
         self._waiting: dict[str, list[str]] = {}  # peer section -> connections waiting for phase 1
 
     # Beginning
@@ -233,8 +234,13 @@ class Negotiation:
     def delete_spi(self, sa: IsakmpSa, spi: bytes) -> None:
         """Tell the peer that we do not hold an inbound SPI, over any ISAKMP SA we still share."""
         channel = self.isakmp_sas.newest_like(sa)
-        if channel is not None and channel.liveness is not None:
-            channel.liveness.deliver(informational.delete_ipsec(spi))
+        if channel is None or channel.liveness is None:
+            return
+        delete = informational.delete_ipsec(spi)
+        if self.leaving:  # nobody will be here to take an acknowledgement
+            informational.send(self.context, channel, (delete,))
+        else:
+            channel.liveness.deliver(delete)
 
     def notify(self, sa: IsakmpSa, notify: NotifyType) -> None:
         """Send the peer a protected notify."""
