@@ -30,7 +30,7 @@ def test_without_a_word() -> None:
         ("Retransmits", "5", "retransmits", 5),
         ("Exchange_max_time", "60", "exchange_max_time", 60),
         ("Check_interval", "10", "check_interval", 10),
-        ("DPD_check_interval", "30", "dpd_check_interval", 30),
+        ("DPD_check_interval", "45", "dpd_check_interval", 45),
         ("NAT_T_Keepalive", "15", "nat_t_keepalive", 15),
         ("Delete_SAs", "no", "delete_sas", False),
         ("Delete_SAs", "Nope", "delete_sas", False),
@@ -56,7 +56,7 @@ def test_a_tag(tag: str, value: str, field: str, expected: object) -> None:
     [
         ("Retransmits= many", "[General]:Retransmits= many: expected a number from 0 to 100; 3 is"),
         ("Check-interval= 0", "expected a number from 1 to 86400; 60 is used"),
-        ("DPD-check-interval= -1", "expected a number from 0 to 86400; 0 is used"),
+        ("DPD-check-interval= -1", "expected a number from 0 to 86400; 30 is used"),
         ("Exchange-max-time= expected", "expected a number from 1 to 86400; 120 is used"),
         ("IPsec-stack= kernel", "expected one of auto, xfrm, pfkey, userspace, none; auto is used"),
         ("IPsec-stack= xfmr", 'did you mean "xfrm"?; auto is used'),

@@ -7,6 +7,9 @@ from isakmpd.config.reading import ConfigError, Section, decimal
 
 IPSEC_STACKS = ("auto", "xfrm", "pfkey", "userspace", "none")
 _LONGEST_TIME = 86400
+# Seconds. The original asks nobody unless told to; then nothing brings back a tunnel whose peer
+# lost its state.
+DPD_CHECK_INTERVAL = 30
 # Read elsewhere or by later versions: known, so that nobody reports them as misspelt.
 _KNOWN = (
     "Acquire-Only",
@@ -29,7 +32,7 @@ def general(section: Section) -> General:
         retransmits=_number(section, "Retransmits", 3, 0, 100),
         exchange_max_time=_number(section, "Exchange-max-time", 120, 1, _LONGEST_TIME),
         check_interval=_number(section, "Check-interval", 60, 1, _LONGEST_TIME),
-        dpd_check_interval=_number(section, "DPD-check-interval", 0, 0, _LONGEST_TIME),
+        dpd_check_interval=_number(section, "DPD-check-interval", DPD_CHECK_INTERVAL, 0, _LONGEST_TIME),
         nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 0, _LONGEST_TIME),
         delete_sas=not _starts_with(section, "Delete-SAs", "no"),
         use_keynote=_starts_with(section, "Use-Keynote", "yes"),

@@ -154,7 +154,7 @@ class General:
     retransmits: int = 3
     exchange_max_time: int = 120
     check_interval: int = 60
-    dpd_check_interval: int = 0  # 0: never ask
+    dpd_check_interval: int = 30  # 0: never ask
     nat_t_keepalive: int = 20
     delete_sas: bool = True
     use_keynote: bool = True
