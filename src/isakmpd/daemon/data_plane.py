@@ -16,14 +16,15 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Protocol
 
-from isakmpd.daemon.flow_rules import why_inexpressible
+from isakmpd.daemon.flow_rules import Gateway, why_inexpressible
 from isakmpd.daemon.journal import Journal
-from isakmpd.daemon.path_mtu import PathMtu
+from isakmpd.daemon.kernel_paths import KernelPaths
 from isakmpd.daemon.raw_esp import RawEsp
 from isakmpd.daemon.routing import Routing
 from isakmpd.daemon.tun import Tun
 from isakmpd.ike.ipsec import (
     Answer,
+    EspSa,
     Event,
     InstallFlow,
     InstallSa,
@@ -31,6 +32,7 @@ from isakmpd.ike.ipsec import (
     Request,
     SaKey,
     SaUsage,
+    Selector,
     StackRefused,
     UpdateSa,
 )
@@ -123,10 +125,8 @@ class DataPlane:
         except OSError:
             self._tun.close()
             raise
-        self._routing = Routing(
-            self._tun.instance, self._privileged, self._journal, around.udp_ports, self._log
-        )
-        self._path_mtu = PathMtu(self._privileged, self.mark)
+        self._routing = Routing(self._tun.instance, self._privileged, self._journal, self._log)
+        self._paths = KernelPaths(self._privileged, self.mark)
         self._loop.add_reader(self._tun.descriptor, self._read_tun)
         for version, raw in self._raw.sockets.items():
             self._loop.add_reader(raw.fileno(), self._read_raw, version)
@@ -188,7 +188,7 @@ class DataPlane:
         clean = self._routing.close()
         self._tun.close()
         self._raw.close()
-        self._path_mtu.close()
+        self._paths.close()
         self._journal.close(clean=clean)
 
     def _install_flow(self, request: InstallFlow, now: float) -> None:
@@ -196,7 +196,7 @@ class DataPlane:
         sa = self._stack.description(request.outbound)
         if reason is None and sa is not None:
             try:
-                self._routing.add(request.selector, sa.source)
+                self._routing.add(request.selector, self._gateway_of(sa, request.selector))
             except OSError as problem:
                 reason = f"no routing rule for {request.selector}: {problem.strerror}"
         if reason is not None:
@@ -204,6 +204,15 @@ class DataPlane:
             return
         self._stack.submit(request, now)
         self._fit_device()
+
+    def _gateway_of(self, sa: EspSa, selector: Selector) -> Gateway:
+        """Describe the local end of a flow through ``sa``."""
+        remote = selector.remote
+        # Any address beyond will do; of everything, the peer's is one that has a route.
+        beyond = remote[min(1, remote.num_addresses - 1)]
+        towards = beyond if remote.prefixlen else sa.key.destination
+        source = self._paths.preferred_source(towards)
+        return Gateway(sa.source, self._surroundings.udp_ports, source)
 
     # Packets
 
@@ -248,7 +257,7 @@ class DataPlane:
 
     def _ask_path_mtu(self, source: Address, destination: Address) -> None:
         """Bring one path MTU up to date, and see to it that all are asked for from now on."""
-        mtu = self._path_mtu.ask(source, destination)
+        mtu = self._paths.mtu(source, destination)
         if mtu is not None:
             self._stack.learn_path_mtu(destination, mtu)
         if self._timer is None:

@@ -16,10 +16,10 @@ that rules an administrator keeps between ours and the main table still see the 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import ip_network
 
-from isakmpd.ike.ipsec import Network, Selector
-from isakmpd.privsep.requests import DefaultRoute, Rule, RuleAction
+from isakmpd.ike.ipsec import Address, Network, Selector
+from isakmpd.privsep.requests import Route, Rule, RuleAction
 
 BAND_START, FIRST_END = 20000, 21600
 MOST_INSTANCES = 500
@@ -38,8 +38,9 @@ _SAME_SLOT = 0
 _FLOW_SLOT = 4  # flows, those of two ports, one port and a protocol before it,
 _LOCAL_SLOT = 5  # and what stays local in the face of wider flows
 _MAIN_TABLE = 254
+_NO_SOURCE_YET = ip_network("0.0.0.0/32")
 
-Item = Rule | DefaultRoute
+Item = Rule | Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,60 +96,89 @@ def frame(instance: Instance, version: int) -> tuple[Item, ...]:
     return (
         Rule(version, instance.end, RuleAction.NOP),
         Rule(version, BAND_START, RuleAction.GOTO, instance.end, mark=instance.mark),
-        DefaultRoute(version, instance.table, None),
-        DefaultRoute(version, instance.table, instance.device),
+        Route(version, instance.table, None),
+        Route(version, instance.table, instance.device),
     )
 
 
-def rules_of_flow(
-    selector: Selector,
-    instance: Instance,
-    gateway: IPv4Address | IPv6Address,
-    udp_ports: tuple[int, ...],
-) -> tuple[Rule, ...]:
-    """List a flow's rules in the order to install them: exceptions before the flow itself.
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """Describe the local end of a flow: where its ESP and IKE packets leave from.
 
-    ``gateway`` is the local address of the flow's ESP packets, ``udp_ports`` are ours.
+    ``preferred_source`` is the address the kernel gives the host's own packets to the remote side.
     """
+
+    address: Address
+    udp_ports: tuple[int, ...] = (500, 4500)
+    preferred_source: Address | None = None
+
+
+def rules_of_flow(selector: Selector, instance: Instance, gateway: Gateway) -> tuple[Item, ...]:
+    """List a flow's rules in the order to install them: exceptions before the flow itself."""
+    flow = _flow_rule(selector, instance)
     return (
-        *_keep_outer_packets(selector, instance, gateway, udp_ports),
+        *_keep_outer_packets(selector, instance, gateway),
         *_keep_local_packets(selector, instance),
-        Rule(
-            selector.local.version,
-            _priority(selector, _slot(selector)),
-            RuleAction.LOOKUP,
-            instance.table,
-            selector.local,
-            selector.remote,
-            selector.protocol,
-            selector.local_port,
-            selector.remote_port,
-        ),
+        *_take_own_packets(selector, instance, gateway, flow),
+        flow,
+    )
+
+
+def _flow_rule(selector: Selector, instance: Instance) -> Rule:
+    return Rule(
+        selector.local.version,
+        _priority(selector, _slot(selector)),
+        RuleAction.LOOKUP,
+        instance.table,
+        selector.local,
+        selector.remote,
+        selector.protocol,
+        selector.local_port,
+        selector.remote_port,
+    )
+
+
+def _take_own_packets(
+    selector: Selector, instance: Instance, gateway: Gateway, flow: Rule
+) -> tuple[Item, ...]:
+    """Bring along the host's own packets that are routed before they have a source address.
+
+    The kernel asks for their route with source 0.0.0.0 and sends them as it finds it: a rule on
+    the source they are about to get would come too late. IPv6 has no such rule.
+    """
+    own = gateway.preferred_source
+    local = selector.local
+    if own is None or local.version != 4 or not local.prefixlen or own not in local:
+        return ()
+    return (
+        Route(4, instance.table, instance.device, selector.remote, own),
+        replace(flow, source=_NO_SOURCE_YET),
     )
 
 
 def _keep_outer_packets(
-    selector: Selector,
-    instance: Instance,
-    gateway: IPv4Address | IPv6Address,
-    udp_ports: tuple[int, ...],
+    selector: Selector, instance: Instance, gateway: Gateway
 ) -> tuple[Rule, ...]:
     """Except IKE and ESP themselves where the selector covers the gateway's own address.
 
     What we send is marked and needs no exception. But a reverse path filter asks of what we
     receive, without a mark, which way an answer would go: it must not say "into the tunnel".
     """
-    if gateway.version != selector.local.version or gateway not in selector.local:
+    address = gateway.address
+    if address.version != selector.local.version or address not in selector.local:
         return ()
     esp = Rule(
-        gateway.version,
+        address.version,
         _OUTER,
         RuleAction.GOTO,
         instance.end,
-        source=ip_network(gateway),
+        source=ip_network(address),
         protocol=ESP,
     )
-    return (esp, *(replace(esp, protocol=UDP, source_port=port) for port in udp_ports))
+    return (
+        esp,
+        *(replace(esp, protocol=UDP, source_port=port) for port in gateway.udp_ports),
+    )
 
 
 def _keep_local_packets(selector: Selector, instance: Instance) -> tuple[Rule, ...]:

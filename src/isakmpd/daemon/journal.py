@@ -12,16 +12,16 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
-from isakmpd.privsep.requests import DefaultRoute, Rule, RuleAction
+from isakmpd.privsep.requests import Route, Rule, RuleAction
 
-Item = Rule | DefaultRoute
+Item = Rule | Route
 
 FILE_NAME = "isakmpd.journal"
-_NETWORKS = ("source", "destination")
+_ADDRESSES = ("source", "destination")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/net")
 
@@ -105,16 +105,15 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _fields(item: Item) -> dict[str, Any]:
-    fields: dict[str, Any] = asdict(item)
-    if isinstance(item, Rule):
-        networks = {key: str(fields[key]) for key in _NETWORKS if fields[key] is not None}
-        fields |= {"action": item.action.value, **networks}
-    return {key: value for key, value in fields.items() if value}
+    fields = {key: value for key, value in asdict(item).items() if value}
+    texts = {key: str(fields[key]) for key in _ADDRESSES if key in fields}
+    action = {"action": item.action.value} if isinstance(item, Rule) else {}
+    return fields | texts | action
 
 
 def _item(fields: dict[str, Any]) -> Item:
-    if "table" in fields:
-        return DefaultRoute(int(fields["version"]), int(fields["table"]), fields.get("device"))
-    action = RuleAction(fields["action"])
-    networks = {key: ip_network(fields[key]) for key in _NETWORKS if key in fields}
-    return Rule(**(fields | networks | {"action": action}))
+    networks = {key: ip_network(fields[key]) for key in _ADDRESSES if key in fields}
+    if "action" in fields:
+        return Rule(**(fields | networks | {"action": RuleAction(fields["action"])}))
+    source = {"source": ip_address(fields["source"])} if "source" in fields else {}
+    return Route(**({"device": None} | fields | networks | source))

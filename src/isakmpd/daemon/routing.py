@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 from collections import Counter
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
 
-from isakmpd.daemon.flow_rules import Instance, Item, frame, rules_of_flow
+from isakmpd.daemon.flow_rules import Gateway, Instance, Item, frame, rules_of_flow
 from isakmpd.daemon.journal import Journal
 from isakmpd.ike.ipsec import Selector
 from isakmpd.privsep.requests import Add, Privileged, Remove
@@ -25,25 +24,23 @@ class Routing:
         instance: Instance,
         privileged: Privileged,
         journal: Journal,
-        udp_ports: tuple[int, ...],
         log: Callable[[str], None],
     ) -> None:
         self._instance = instance
         self._privileged = privileged
         self._journal = journal
-        self._udp_ports = udp_ports
         self._log = log
         self._flows: dict[Selector, tuple[Item, ...]] = {}
         self._users: Counter[Item] = Counter()
 
-    def add(self, selector: Selector, gateway: IPv4Address | IPv6Address) -> None:
+    def add(self, selector: Selector, gateway: Gateway) -> None:
         """Route the selector's packets to the device; raises OSError, having changed nothing.
 
-        A selector that is routed already is adapted to its new gateway address.
+        A selector that is routed already is adapted to its new gateway.
         """
         items = (
             *frame(self._instance, selector.local.version),
-            *rules_of_flow(selector, self._instance, gateway, self._udp_ports),
+            *rules_of_flow(selector, self._instance, gateway),
         )
         installed: list[Item] = []
         try:

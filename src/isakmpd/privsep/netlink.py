@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from isakmpd.privsep.requests import DefaultRoute, Rule, RuleAction
+from isakmpd.privsep.requests import Route, Rule, RuleAction
 
 if TYPE_CHECKING:
     from pyroute2 import IPRoute  # type: ignore[import-untyped]
@@ -34,11 +34,11 @@ class RoutingNetlink:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="rtnetlink")
         self._socket: IPRoute = self._thread.submit(_open).result()
 
-    def add(self, item: Rule | DefaultRoute) -> None:
+    def add(self, item: Rule | Route) -> None:
         """Add a rule or route; raises OSError."""
         self._call(_add, item)
 
-    def remove(self, item: Rule | DefaultRoute) -> None:
+    def remove(self, item: Rule | Route) -> None:
         """Remove a rule or route if it is there; raises OSError."""
         try:
             self._call(_remove, item)
@@ -76,14 +76,14 @@ def _with_os_errors(act: Callable[..., Answer], *arguments: object) -> Answer:
         raise OSError(problem.code, os.strerror(problem.code)) from problem
 
 
-def _add(netlink: IPRoute, item: Rule | DefaultRoute) -> None:
+def _add(netlink: IPRoute, item: Rule | Route) -> None:
     if isinstance(item, Rule):
         netlink.rule("add", **_rule(item))
     else:
         netlink.route("add", **_route(item))
 
 
-def _remove(netlink: IPRoute, item: Rule | DefaultRoute) -> None:
+def _remove(netlink: IPRoute, item: Rule | Route) -> None:
     if isinstance(item, Rule):
         netlink.rule("del", **_rule(item))
     else:
@@ -135,15 +135,17 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return fields
 
 
-def _route(route: DefaultRoute) -> dict[str, Any]:
+def _route(route: Route) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "family": _family(route.version),
-        "dst": "default",
+        "dst": "default" if route.destination is None else str(route.destination),
         "table": route.table,
         "proto": ORIGINATOR,
     }
     if route.device is None:
         return fields | {"type": "unreachable", "priority": LAST_RESORT_METRIC}
+    if route.source is not None:
+        fields["prefsrc"] = str(route.source)
     try:
         index = socket.if_nametoindex(route.device)
     except OSError as problem:

@@ -101,26 +101,32 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class DefaultRoute:
-    """Describe a table's default route: to a device, or (None) to nowhere, as a last resort."""
+class Route:
+    """Describe a table's route to a device, or (None) to nowhere, as a last resort.
+
+    ``destination`` None means the default route. ``source`` is the address that packets get which
+    have none yet.
+    """
 
     version: int
     table: int
     device: str | None
+    destination: Network | None = None
+    source: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Add:
     """Ask for a rule or route; FileExistsError when it is there already."""
 
-    item: Rule | DefaultRoute
+    item: Rule | Route
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
     """Ask for a rule or route to go; removing what is not there is no error."""
 
-    item: Rule | DefaultRoute
+    item: Rule | Route
 
 
 class Privileged(Protocol):
