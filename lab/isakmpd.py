@@ -31,6 +31,7 @@ class Isakmpd:
         self.configuration_file = self.folder / "isakmpd.conf"
         self.log_file = self.folder / "log"
         self.fifo = self.folder / "isakmpd.fifo"
+        self.pid_file = self.folder / "isakmpd.pid"
         self.result_file = self.folder / "isakmpd.result"
         self.options = options
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,12 +61,12 @@ class Isakmpd:
             f.write(configuration)
 
     def start(self) -> None:
-        """Start the daemon and wait until its FIFO is read."""
+        """Start the daemon and wait until it reads its FIFO and listens on its ports."""
         self._process = self.namespace.spawn(
             *self._command(),
             output=self.log_file,
         )
-        until(self._listens, 15, f"FIFO of isakmpd {self.namespace.label}")
+        until(self._listens, 15, f"isakmpd {self.namespace.label} to listen")
 
     @property
     def pid(self) -> int:
@@ -174,4 +175,8 @@ class Isakmpd:
             os.close(os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK))
         except OSError:
             return False
-        return self.fifo.is_fifo()
+        # It writes its process ID last, once the ports are open.
+        return self.fifo.is_fifo() and self._noted_pid() == str(self._process.pid)
+
+    def _noted_pid(self) -> str:
+        return self.pid_file.read_text().strip() if self.pid_file.exists() else ""
