@@ -1,4 +1,4 @@
-"""Log dropped datagrams, one line each, without letting a flood fill the disk."""
+"""Log what strangers bring about, a line for each message, without filling the disk."""
 
 from __future__ import annotations
 
@@ -24,21 +24,29 @@ class DropLog:
 
     def dropped(self, transport: Transport, reason: str, notify: NotifyType | None) -> None:
         """Log one drop, or count it when this window has seen enough."""
+        kind = f" due to notification type {notify}" if notify is not None else ""
+        self.log(
+            transport,
+            f"dropped message from {transport.remote} port {transport.remote_port}{kind}: {reason}",
+        )
+
+    def log(self, transport: Transport, line: str) -> bool:
+        """Log a line that somebody unproven brings about; False when it is only counted."""
         if self._context.now >= self._window_ends:
             self._turn_window()
         count = self._lines.get(transport.remote, 0)
         if count >= LINES_OF_ADDRESS or sum(self._lines.values()) >= LINES:
             self._suppressed += 1
-            return
+            return False
         self._lines[transport.remote] = count + 1
-        kind = f" due to notification type {notify}" if notify is not None else ""
-        self._context.log(
-            f"dropped message from {transport.remote} port {transport.remote_port}{kind}: {reason}"
-        )
+        self._context.log(line)
+        return True
 
     def _turn_window(self) -> None:
         if self._suppressed:
-            self._context.log(f"dropped {self._suppressed} more messages without a line each")
+            self._context.log(
+                f"{self._suppressed} more lines about strangers' messages were left out"
+            )
         self._window_ends = self._context.now + WINDOW
         self._lines.clear()
         self._suppressed = 0

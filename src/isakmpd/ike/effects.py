@@ -28,13 +28,15 @@ class Turn(Effect[Chain]):
     """Send a message and wait for the peer's next one, which must suit ``expect``.
 
     ``retransmit`` is set on the side whose turn it is to insist; the other only answers duplicates.
-    ``then_sealed`` encrypts everything after this message.
+    ``then_sealed`` encrypts everything after this message. ``proof`` raises Malformed for an
+    answer that is not the peer's own: such a message counts as never received.
     """
 
     payloads: tuple[Payload, ...]
     expect: Step
     retransmit: bool
     then_sealed: Sealing | None = None
+    proof: Callable[[Chain], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

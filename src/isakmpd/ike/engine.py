@@ -40,6 +40,7 @@ class Engine:
             self._negotiation,
             self._negotiation.exchanges,
             self._negotiation.isakmp_sas,
+            self._negotiation.strangers,
         )
 
     def start(self, now: float) -> None:

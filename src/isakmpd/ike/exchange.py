@@ -5,7 +5,7 @@ The coroutine it runs reads like the RFC's figure and knows nothing of this.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import Any
 
@@ -63,11 +63,17 @@ class Exchange:
         self.sealing: Sealing | None = None
         self._coroutine: Coroutine[Effect[Any], object, None] | None = None
         self._expect: Step | None = None
+        self._proof: Callable[[Chain], None] | None = None
         self._sent: bytes | None = None
         self._transmissions = 0
         self._wait: Timer | None = None
         self._deadline: Timer | None = None
         self._received: list[bytes] = []  # datagrams accepted so far, the latest last
+
+    @property
+    def last_received(self) -> int:
+        """Give the size of the latest datagram accepted, in octets."""
+        return len(self._received[-1]) if self._received else 0
 
     # What the engine does with it
 
@@ -94,18 +100,28 @@ class Exchange:
 
         Raises Malformed for what does not belong here; the exchange then goes on waiting.
         """
-        if datagram in self._received:
-            if datagram == self._received[-1]:
-                self._answer_duplicate()
+        if self.repeated(datagram):
             return
-        if self.state is not State.RUNNING or self._expect is None:
+        if self.state is State.DONE:
+            raise Malformed(f"a new message in a {self.exchange_type} exchange that is over")
+        if self.state is State.FAILED or self._expect is None:
             return
         chain = self._open(header, body)
         self._expect.check(chain)
+        if self._proof is not None:
+            self._proof(chain)
         self._accept(header, body, datagram, transport)
         self.context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
         self.step += 1
         self._advance(chain)
+
+    def repeated(self, datagram: bytes) -> bool:
+        """Tell whether a datagram is one received before; answer it if it is the latest."""
+        if datagram not in self._received:
+            return False
+        if datagram == self._received[-1]:
+            self._answer_duplicate()
+        return True
 
     def abort(self, reason: str) -> None:
         """End without success, telling nobody but the log."""
@@ -125,7 +141,7 @@ class Exchange:
                     self._expect = None
                     self._transmit_new(effect.payloads)
                 elif isinstance(effect, Turn):
-                    self._expect = effect.expect
+                    self._expect, self._proof = effect.expect, effect.proof
                     self._transmit_new(effect.payloads)
                     self.sealing = effect.then_sealed or self.sealing
                     if effect.retransmit:
@@ -225,6 +241,8 @@ class Exchange:
         if header.encrypted and self.sealing is not None:
             self.sealing.accept(body)
         self._received.append(datagram)
+        # Who has answered has what we sent; who heard the last word says nothing to its echoes.
+        self._sent = None
         self.transport = transport
 
     # Ending

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 from isakmpd.ike.context import Context
 from isakmpd.ike.exchange import Exchange, State
 from isakmpd.ike.phase1_exchange import Phase1Exchange
+from isakmpd.ike.timers import Timer
 from isakmpd.wire.header import NO_COOKIE
 
 Key = tuple[bytes, bytes, int]
@@ -24,6 +25,7 @@ class Exchanges:
         self._context = context
         self._by_key: dict[Key, Exchange] = {}
         self._keys: dict[Exchange, list[Key]] = {}
+        self._burials: dict[Exchange, Timer] = {}
 
     def __iter__(self) -> Iterator[Exchange]:
         return iter([e for e in self._keys if e.state is State.RUNNING])
@@ -51,12 +53,15 @@ class Exchanges:
     def discard(self, exchange: Exchange) -> None:
         """Forget an exchange."""
         for key in self._keys.pop(exchange, ()):
-            self._by_key.pop(key, None)
+            if self._by_key.get(key) is exchange:
+                del self._by_key[key]
+        if (burial := self._burials.pop(exchange, None)) is not None:
+            burial.cancel()
 
     def discard_later(self, exchange: Exchange) -> None:
         """Forget an exchange once nobody can still send duplicates."""
         due = self._context.now + DUPLICATE_LIFETIME
-        self._context.timers.arm(
+        self._burials[exchange] = self._context.timers.arm(
             due, f"exchange {exchange.name} is forgotten", lambda: self.discard(exchange)
         )
 
@@ -65,14 +70,34 @@ class Exchanges:
         begun = (e for e in self if isinstance(e, Phase1Exchange) and e.initiator)
         return next((exchange for exchange in begun if exchange.name == peer), None)
 
-    def crowded(self, address: IPv4Address | IPv6Address) -> str | None:
-        """Say which limit a further half-open exchange from ``address`` would break."""
-        half_open = [e for e in self if isinstance(e, Phase1Exchange) and not e.initiator]
-        if len(half_open) >= HALF_OPEN_LIMIT:
-            return f"{HALF_OPEN_LIMIT} exchanges are half open"
-        if sum(e.transport.remote == address for e in half_open) >= HALF_OPEN_LIMIT_OF_ADDRESS:
+    def make_room(self, address: IPv4Address | IPv6Address) -> str | None:
+        """Make room for a half-open exchange from ``address``, or say which limit it would break.
+
+        The oldest give way whose peers have not shown that they receive what we send: those who
+        flood us from addresses they do not own push out each other, while an honest peer needs
+        its place for no longer than its next message takes.
+        """
+        half_open = [
+            exchange
+            for exchange in self._keys
+            if isinstance(exchange, Phase1Exchange)
+            and not exchange.initiator
+            and exchange.state is not State.DONE
+        ]
+        theirs = [exchange for exchange in half_open if exchange.transport.remote == address]
+        if len(theirs) >= HALF_OPEN_LIMIT_OF_ADDRESS and not self._evict(theirs):
             return f"{HALF_OPEN_LIMIT_OF_ADDRESS} exchanges from {address} are half open"
+        if len(half_open) >= HALF_OPEN_LIMIT and not self._evict(half_open):
+            return f"{HALF_OPEN_LIMIT} exchanges are half open"
         return None
+
+    def _evict(self, candidates: list[Phase1Exchange]) -> bool:
+        for exchange in candidates:
+            if exchange.step == 0 or exchange.state is State.FAILED:
+                exchange.abort("newer half-open exchanges needed its place")
+                self.discard(exchange)
+                return True
+        return False
 
 
 def first_message_key(initiator_cookie: bytes) -> Key:

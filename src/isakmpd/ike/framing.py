@@ -11,6 +11,10 @@ from isakmpd.wire.numbers import Flags, NotifyType, PayloadType
 from isakmpd.wire.payloads import Chain, Payload, decode_chain, encode_chain
 
 
+class Unproven(Malformed):
+    """Say that a message decrypts to nonsense or fails its HASH: another key, or a forgery."""
+
+
 @dataclass(frozen=True, slots=True)
 class Framed:
     """Hold a message both ways: for the wire, and in clear for the capture file."""
@@ -60,14 +64,20 @@ class Sealing:
         return Framed(sealed.encode(ciphertext), clear_header.encode(body))
 
     def open(self, header: Header, body: bytes) -> Chain:
-        """Decrypt and decode, leaving the IV as it was until ``accept``; raises Malformed."""
+        """Decrypt and decode, leaving the IV as it was until ``accept``; raises Malformed.
+
+        Unproven where another key can be the reason.
+        """
         if not body or len(body) % self.cipher.block_size:
             raise Malformed(
                 f"{len(body)} octets of ciphertext, expected a multiple of "
                 f"{self.cipher.block_size}",
                 NotifyType.UNEQUAL_PAYLOAD_LENGTHS,
             )
-        return decode_chain(header.next_payload, self.cipher.decrypt(self._iv, body))
+        try:
+            return decode_chain(header.next_payload, self.cipher.decrypt(self._iv, body))
+        except Malformed as malformed:
+            raise Unproven(f"it decrypts to nonsense, {malformed}", malformed.notify) from None
 
     def accept(self, body: bytes) -> None:
         """Move the IV on past a ciphertext that proved to be the peer's."""

@@ -8,8 +8,9 @@ from isakmpd.crypto.hashes import equal
 from isakmpd.ike import informational, steps
 from isakmpd.ike.context import Context
 from isakmpd.ike.drop_log import DropLog
+from isakmpd.ike.exchange import State
 from isakmpd.ike.exchanges import Exchanges, first_message_key
-from isakmpd.ike.framing import Sealing, in_clear
+from isakmpd.ike.framing import Sealing, Unproven, in_clear
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.outputs import Capture
 from isakmpd.ike.phase1_exchange import Phase1Exchange
@@ -19,7 +20,11 @@ from isakmpd.ike.transport import Transport
 from isakmpd.wire.header import NO_COOKIE, Header, decode_header
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import ExchangeType, NotifyType
-from isakmpd.wire.payloads import Chain, Hash, Notification, decode_chain
+from isakmpd.wire.payloads import Chain, Delete, Hash, Notification, Payload, decode_chain
+
+# A proposal has 255 transforms at most, of some 40 octets each.
+FIRST_MESSAGE_LIMIT = 16384  # octets
+_FIRST_STATUS = 16384  # notify types below are errors (RFC 2408 section 3.14.1)
 
 
 class InboundOwner(Protocol):
@@ -36,21 +41,26 @@ class InboundOwner(Protocol):
     def informed(self, sa: IsakmpSa, message: Chain) -> None:
         """Act on an authenticated informational message; raises Malformed."""
 
-    def unknown_cookies(self, notification: Notification, at: Transport) -> None:
-        """Hear, unauthenticated, that a peer does not know our cookies."""
+    def unknown_cookies(self, cookies: tuple[bytes, bytes], at: Transport) -> bool:
+        """Hear, unauthenticated, that a peer does not know an SA; False when nor do we."""
 
 
 class Inbound:
     """Sort datagrams."""
 
     def __init__(
-        self, context: Context, owner: InboundOwner, exchanges: Exchanges, sas: IsakmpSas
+        self,
+        context: Context,
+        owner: InboundOwner,
+        exchanges: Exchanges,
+        sas: IsakmpSas,
+        drops: DropLog,
     ) -> None:
         self._context = context
         self._owner = owner
         self._exchanges = exchanges
         self._sas = sas
-        self._drops = DropLog(context)
+        self._drops = drops
 
     def receive(self, octets: bytes, transport: Transport) -> None:
         """Take one datagram; whatever it holds, nothing is raised."""
@@ -63,64 +73,82 @@ class Inbound:
             self._drops.dropped(transport, refused.reason, refused.notify)
 
     def _sort(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
-        cookies = header.initiator_cookie, header.responder_cookie
-        if header.responder_cookie == NO_COOKIE:
-            self._begin_phase1(header, body, octets, at)
-            return
-        exchange = self._exchanges.get((*cookies, header.message_id))
-        if exchange is None and header.exchange_type == ExchangeType.ID_PROT:
-            exchange = self._awaiting_first_answer(header)
-        if exchange is not None:
-            exchange.receive(header, body, octets, at)
-            return
-        sa = self._sas.get(cookies)
         if header.exchange_type == ExchangeType.INFO and not header.encrypted:
             self._hear(header, body, at)
-        elif sa is None:
-            raise Malformed(
-                "no ISAKMP SA has these cookies: the peer may hold one we have lost",
-                NotifyType.INVALID_COOKIE,
-            )
-        elif header.message_id in sa.used_message_ids:
-            return  # a duplicate or a replay; both are ordinary
-        elif not header.encrypted:
-            raise Malformed("a phase 2 message in clear", NotifyType.INVALID_FLAGS)
+        elif header.responder_cookie == NO_COOKIE:
+            self._begin_phase1(header, body, octets, at)
+        elif header.message_id == 0:
+            self._phase1(header, body, octets, at)
         else:
-            self._phase2(sa, header, body, octets, at)
+            self._phase2(header, body, octets, at)
+
+    def _phase1(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
+        cookies = header.initiator_cookie, header.responder_cookie
+        exchange = self._exchanges.get((*cookies, 0)) or self._awaiting_first_answer(header)
+        if exchange is not None:
+            exchange.receive(header, body, octets, at)
+        elif self._sas.get(cookies) is not None:
+            raise Malformed(
+                f"{header.exchange_type} with message ID 0 under an ISAKMP SA",
+                NotifyType.INVALID_MESSAGE_ID,
+            )
+        else:
+            raise _unknown_cookies()
 
     def _awaiting_first_answer(self, header: Header) -> Phase1Exchange | None:
         exchange = self._exchanges.get(first_message_key(header.initiator_cookie))
-        waits = isinstance(exchange, Phase1Exchange) and exchange.responder_cookie == NO_COOKIE
-        return exchange if waits and isinstance(exchange, Phase1Exchange) else None
+        if not isinstance(exchange, Phase1Exchange) or exchange.responder_cookie != NO_COOKIE:
+            return None
+        return exchange
 
     def _begin_phase1(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
-        if header.exchange_type == ExchangeType.INFO and not header.encrypted:
-            self._hear(header, body, at)
-            return
         known = self._exchanges.get(first_message_key(header.initiator_cookie))
         if known is not None:
-            if not known.initiator:
-                known.receive(header, body, octets, at)
+            # Only an echo of the first message: what follows it must prove, by our cookie, that
+            # its sender receives what we send.
+            if not known.repeated(octets):
+                raise Malformed(
+                    "a first message under the cookie of another exchange",
+                    NotifyType.INVALID_COOKIE,
+                )
             return
         if header.message_id:
             raise Malformed("a first message with a message ID", NotifyType.INVALID_MESSAGE_ID)
         if header.exchange_type != ExchangeType.ID_PROT:
             raise Malformed(
-                f"a peer begins with {header.exchange_type}, expected ID_PROT (main mode)",
+                f"the peer begins with {_exchange_name(header.exchange_type)}, "
+                "only main mode (ID_PROT) is answered",
                 NotifyType.UNSUPPORTED_EXCHANGE_TYPE,
             )
         if header.encrypted:
             raise Malformed("a first message that is encrypted", NotifyType.INVALID_FLAGS)
+        if len(octets) > FIRST_MESSAGE_LIMIT:
+            raise Malformed(
+                f"a first message of {len(octets)} octets, expected {FIRST_MESSAGE_LIMIT} at most"
+            )
         first = decode_chain(header.next_payload, body)
         steps.MM1.check(first)
-        if (limit := self._exchanges.crowded(at.remote)) is not None:
+        if (limit := self._exchanges.make_room(at.remote)) is not None:
             raise Refused(f"phase 1 is not answered: {limit}", None)
         self._context.emit(Capture(at, octets, outgoing=False))
         self._owner.answer_phase1(header, first, octets, at)
 
-    def _phase2(
-        self, sa: IsakmpSa, header: Header, body: bytes, octets: bytes, at: Transport
-    ) -> None:
+    def _phase2(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
+        cookies = header.initiator_cookie, header.responder_cookie
+        exchange = self._exchanges.get((*cookies, header.message_id))
+        if exchange is not None:
+            exchange.receive(header, body, octets, at)
+            return
+        sa = self._sas.get(cookies)
+        if sa is None:
+            unfinished = self._exchanges.get((*cookies, 0))
+            if isinstance(unfinished, Phase1Exchange) and unfinished.state is State.RUNNING:
+                unfinished.heard_unreadable()
+            raise _unknown_cookies()
+        if not header.encrypted:
+            raise Malformed("a phase 2 message in clear", NotifyType.INVALID_FLAGS)
+        if header.message_id in sa.used_message_ids:
+            return  # a duplicate or a replay; both are ordinary
         if header.exchange_type == ExchangeType.INFO:
             message = informational.open_protected(self._context, sa, header, body, at)
             self._heard(sa)
@@ -131,9 +159,15 @@ class Inbound:
             self._owner.answer_quick_mode(sa, header, body, first, octets, at)
         else:
             raise Malformed(
-                f"exchange type {header.exchange_type} under an ISAKMP SA",
+                f"{_exchange_name(header.exchange_type)} under an ISAKMP SA",
                 NotifyType.UNSUPPORTED_EXCHANGE_TYPE,
             )
+        if len(sa.used_message_ids) >= informational.MESSAGE_ID_LIMIT:
+            self._context.log(
+                f"{sa.name}: an ISAKMP SA has carried {len(sa.used_message_ids)} exchanges, which "
+                "is all we remember against replay: it is deleted"
+            )
+            self._sas.remove(sa, tell_peer=True)
 
     def _heard(self, sa: IsakmpSa) -> None:
         if sa.liveness is not None:
@@ -145,7 +179,7 @@ class Inbound:
         steps.QM1.check(chain)
         expected = sa.prf_a(header.message_id.to_bytes(4), chain.after_first)
         if not equal(chain.one(Hash).data, expected):
-            raise Malformed("HASH(1) is wrong", NotifyType.INVALID_HASH_INFORMATION)
+            raise Unproven("HASH(1) is wrong", NotifyType.INVALID_HASH_INFORMATION)
         sa.used_message_ids.add(header.message_id)
         self._context.emit(Capture(at, in_clear(header, chain), outgoing=False))
         return chain
@@ -153,23 +187,68 @@ class Inbound:
     def _hear(self, header: Header, body: bytes, at: Transport) -> None:
         """Let an unauthenticated notify explain what goes wrong; it decides nothing."""
         chain = decode_chain(header.next_payload, body)
-        cookies = header.initiator_cookie, header.responder_cookie
-        for notification in chain.all(Notification):
-            exchange = (
-                self._exchanges.get((*cookies, 0))
-                or self._exchanges.get(first_message_key(header.initiator_cookie))
-                or self._sole_exchange_with(at)
+        notification = chain.first(Notification)
+        if notification is None or notification.type >= _FIRST_STATUS or chain.first(Delete):
+            content = ", ".join(_content(payload) for payload in chain.payloads) or "nothing"
+            raise Malformed(
+                f"an informational message in clear is not believed: {content}",
+                NotifyType.INVALID_FLAGS,
             )
-            if isinstance(exchange, Phase1Exchange):
-                exchange.heard(notification.type)
-            elif notification.type == NotifyType.INVALID_COOKIE:
-                self._owner.unknown_cookies(notification, at)
+        exchange = self._meant(header, at)
+        if exchange is not None:
+            exchange.heard(notification.type)
+            return
+        named = notification.spi[:8], notification.spi[8:]
+        for cookies in (named, (header.initiator_cookie, header.responder_cookie)):
+            if notification.type == NotifyType.INVALID_COOKIE and self._owner.unknown_cookies(
+                cookies, at
+            ):
+                return
+        raise Refused(
+            f"the peer says {notification.type} in clear, and none of our exchanges can be meant",
+            None,
+        )
 
-    def _sole_exchange_with(self, at: Transport) -> Phase1Exchange | None:
-        """Find whom a notify under fresh cookies can mean, as the original sends them."""
-        found = [
+    def _meant(self, header: Header, at: Transport) -> Phase1Exchange | None:
+        """Find which unfinished phase 1 a notify is about.
+
+        The original sends it under fresh cookies: then only the address can tell.
+        """
+        running = [
             exchange
             for exchange in self._exchanges
             if isinstance(exchange, Phase1Exchange) and exchange.transport.remote == at.remote
         ]
-        return found[0] if len(found) == 1 else None
+        cookies = header.initiator_cookie, header.responder_cookie
+        for exchange in running:
+            if cookies in (
+                (exchange.initiator_cookie, exchange.responder_cookie),
+                (exchange.initiator_cookie, NO_COOKIE),
+            ):
+                return exchange
+            # The first answer, which would have told us the responder's cookie, is this notify.
+            if exchange.responder_cookie == NO_COOKIE and cookies[0] == exchange.initiator_cookie:
+                return exchange
+        begun = [exchange for exchange in running if exchange.initiator]
+        return begun[0] if len(begun) == 1 and header.responder_cookie == NO_COOKIE else None
+
+
+def _unknown_cookies() -> Malformed:
+    return Malformed(
+        "no ISAKMP SA has these cookies: the peer may hold one we have lost",
+        NotifyType.INVALID_COOKIE,
+    )
+
+
+def _exchange_name(kind: ExchangeType) -> str:
+    name = {
+        ExchangeType.AGGRESSIVE: "aggressive mode",
+        ExchangeType.TRANSACTION: "mode config or XAUTH",
+        ExchangeType.NEW_GROUP_MODE: "new group mode",
+        ExchangeType.QUICK_MODE: "quick mode",
+    }.get(kind)
+    return f"{name} ({kind})" if name else f"exchange type {kind}"
+
+
+def _content(payload: Payload) -> str:
+    return str(payload.type) if isinstance(payload, Notification) else str(payload.type_on_wire)

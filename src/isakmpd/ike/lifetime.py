@@ -53,6 +53,8 @@ def refused_lifetime(offered: Lifetimes, configured: Sequence[Lifetime]) -> str 
     """Say why an offered lifetime is refused: it lies outside a range somebody wrote."""
     for lifetime in configured:
         got = offered.of(lifetime.type)
+        if got == 0:
+            return f"LIFE_DURATION: got 0 {lifetime.type.name.lower()}"
         if got is not None and lifetime.duration.ranged and not lifetime.duration.accepts(got):
             return (
                 f"LIFE_DURATION: got {got}, expected {lifetime.duration.minimum} to "

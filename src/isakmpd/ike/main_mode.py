@@ -8,7 +8,7 @@ from isakmpd.crypto.hashes import Prf, digest, equal
 from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key
 from isakmpd.ike import phase1_proposal, steps
 from isakmpd.ike.effects import Finish, Turn
-from isakmpd.ike.framing import Sealing
+from isakmpd.ike.framing import Sealing, Unproven
 from isakmpd.ike.nat_traversal import detect, nat_discovery
 from isakmpd.ike.nonces import new_nonce, read_nonce
 from isakmpd.ike.phase1_exchange import Phase1Exchange
@@ -52,15 +52,16 @@ async def initiator(x: Phase1Exchange) -> None:
         x.float_transport()
 
     sent = _Proof(skeyid, pair.public, peer_public, x.initiator_cookie, x.responder_cookie, sa)
+    # HASH_R swaps the public values and the cookies (RFC 2409 section 5).
+    expected = _Proof(skeyid, peer_public, pair.public, x.responder_cookie, x.initiator_cookie, sa)
     identity = Identification.of(x.local_id)
     reply = await Turn(
         (identity, Hash(sent.hash(identity.body())), *_initial_contact(x)),
         steps.MM6,
         retransmit=True,
+        proof=expected.verify,
     )
-    # HASH_R swaps the public values and the cookies (RFC 2409 section 5).
-    expected = _Proof(skeyid, peer_public, pair.public, x.responder_cookie, x.initiator_cookie, sa)
-    remote_id = _verify(x, reply, expected)
+    remote_id = _accepted_id(x, reply)
     x.complete(choice, skeyid, remote_id, reply)
 
 
@@ -69,6 +70,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     x.learn_vendors(first)
     answer, choice = phase1_proposal.choose(first.one(SecurityAssociation), x.peer)
     sa_body = first.body_of(SecurityAssociation)
+    del first  # a peer nobody knows yet can make it large
     message = await Turn((answer, *x.vendor_ids()), steps.MM3, retransmit=False)
 
     ni = read_nonce(message)
@@ -78,16 +80,17 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     nr = new_nonce(x.entropy)
     _detect_nat(x, choice, message)
     skeyid = _derive(x, choice, pair, peer_public, ni, nr)
+    expected = _Proof(
+        skeyid, peer_public, pair.public, x.initiator_cookie, x.responder_cookie, sa_body
+    )
     message = await Turn(
         (KeyExchange(pair.public), Nonce(nr), *_nat_discovery(x, choice)),
         steps.MM5,
         retransmit=False,
         then_sealed=_sealing(choice, skeyid, peer_public + pair.public),
+        proof=expected.verify,
     )
-    expected = _Proof(
-        skeyid, peer_public, pair.public, x.initiator_cookie, x.responder_cookie, sa_body
-    )
-    remote_id = _verify(x, message, expected)
+    remote_id = _accepted_id(x, message)
     sent = _Proof(skeyid, pair.public, peer_public, x.responder_cookie, x.initiator_cookie, sa_body)
     identity = Identification.of(x.local_id)
     await Finish((identity, Hash(sent.hash(identity.body())), *_initial_contact(x)))
@@ -113,16 +116,14 @@ class _Proof:
     def hash(self, id_body: bytes) -> bytes:
         return self._prf(*self._parts, id_body)
 
+    def verify(self, message: Chain) -> None:
+        """Authenticate the peer; raises Unproven."""
+        if not equal(message.one(Hash).data, self.hash(message.body_of(Identification))):
+            raise Unproven("its HASH is wrong", NotifyType.INVALID_HASH_INFORMATION)
 
-def _verify(x: Phase1Exchange, message: Chain, expected: _Proof) -> Identity:
-    """Authenticate the peer, then hold its identity against the section's Remote-ID."""
-    proof = message.one(Hash).data
-    if not equal(proof, expected.hash(message.body_of(Identification))):
-        raise Refused(
-            "the peer's HASH is wrong: the pre-shared keys probably differ "
-            f"([{x.peer.section}]:Authentication decides)",
-            NotifyType.AUTHENTICATION_FAILED,
-        )
+
+def _accepted_id(x: Phase1Exchange, message: Chain) -> Identity:
+    """Hold the identity a peer has proved against the section's Remote-ID; raises Refused."""
     remote_id = message.one(Identification).identity
     wanted = x.peer.remote_id
     if wanted is not None and not wanted.same_subject(remote_id):
@@ -143,6 +144,10 @@ def _derive(
             NotifyType.AUTHENTICATION_FAILED,
         )
     _check_public_length(choice, peer_public)
+    if peer_public == pair.public:
+        raise Refused(
+            "the peer sends our own Diffie-Hellman value back", NotifyType.INVALID_KEY_INFORMATION
+        )
     try:
         shared = pair.shared_secret(peer_public)
     except InvalidPublicValue as fault:

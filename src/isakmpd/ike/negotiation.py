@@ -9,6 +9,7 @@ from isakmpd.config.model import Connection, Peer
 from isakmpd.ike import informational, ipsec, main_mode, quick_mode
 from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
+from isakmpd.ike.drop_log import DropLog
 from isakmpd.ike.entropy import cookie
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.exchanges import Exchanges, first_message_key
@@ -22,7 +23,7 @@ from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.header import NO_COOKIE, Header
 from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import NotifyType, Protocol
+from isakmpd.wire.numbers import Doi, NotifyType, Protocol
 from isakmpd.wire.payloads import Chain, Delete, Notification
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
@@ -44,6 +45,7 @@ class Negotiation:
         self.ipsec_sas = IpsecSas(context, self)
         self.connections = Connections(context, self)
         self.leaving = False
+        self.strangers = DropLog(context)
         self._waiting: dict[str, list[str]] = {}  # peer section -> connections waiting for phase 1
 
     # Beginning
@@ -145,6 +147,10 @@ class Negotiation:
         """Find the exchange by its full key from now on."""
         self.exchanges.add_key(exchange)
 
+    def complain(self, at: Transport, line: str) -> bool:
+        """Log what an unproven peer has brought about; False when it had its share of lines."""
+        return self.strangers.log(at, line)
+
     def isakmp_established(self, sa: IsakmpSa, last: Chain) -> None:
         """Take the SA and start what waited for it."""
         initiator_id = sa.local_id if sa.initiator else sa.remote_id
@@ -199,8 +205,8 @@ class Negotiation:
 
     def exchange_ended(self, exchange: Exchange, failure: str | None) -> None:
         """Forget an exchange and see to what depended on it."""
-        if failure is None:
-            self.exchanges.discard_later(exchange)
+        if failure is None or (isinstance(exchange, Phase1Exchange) and not exchange.initiator):
+            self.exchanges.discard_later(exchange)  # until the peer repeats its messages no more
             return
         self.exchanges.discard(exchange)
         if isinstance(exchange, Phase1Exchange) and exchange.initiator:
@@ -242,10 +248,10 @@ class Negotiation:
         else:
             channel.liveness.deliver(delete)
 
-    def notify(self, sa: IsakmpSa, notify: NotifyType) -> None:
-        """Send the peer a protected notify."""
+    def notify(self, sa: IsakmpSa, notify: NotifyType, spi: bytes) -> None:
+        """Send the peer a protected notify about the exchange in which it offered ``spi``."""
         if self.isakmp_sas.get(sa.cookies) is not None:
-            payload = informational.notification(sa, notify)
+            payload = Notification(Doi.IPSEC, Protocol.IPSEC_ESP, notify, spi, b"")
             informational.send(self.context, sa, (payload,))
 
     # Being told
@@ -278,14 +284,32 @@ class Negotiation:
             liveness.acknowledge(notification)
         elif notification.type == NotifyType.R_U_THERE_ACK:
             liveness.acknowledged(notification)
-        else:
+        elif notification.type == NotifyType.INITIAL_CONTACT:
+            self._initial_contact(sa)
+        elif not self._refused_quick_mode(sa, notification):
             self.context.log(f"{sa.name}: {sa.transport.peer} says {notification.type}")
 
-    def unknown_cookies(self, notification: Notification, at: Transport) -> None:
-        """Ask a peer that seems to have lost its state whether it still knows us."""
-        sa = self.isakmp_sas.get((notification.spi[:8], notification.spi[8:]))
-        if sa is not None and sa.transport.remote == at.remote and sa.liveness is not None:
-            sa.liveness.probe()
+    def _refused_quick_mode(self, sa: IsakmpSa, notification: Notification) -> bool:
+        """End the quick mode a protected error is about; False when it can be none or several."""
+        running = [
+            exchange
+            for exchange in self.exchanges
+            if isinstance(exchange, Phase2Exchange) and exchange.sa is sa
+        ]
+        named = [exchange for exchange in running if exchange.offered(notification.spi)]
+        meant = named or running
+        if notification.type >= NotifyType.CONNECTED or len(meant) != 1:
+            return False
+        meant[0].refused_by_peer(notification.type)
+        return True
+
+    def unknown_cookies(self, cookies: tuple[bytes, bytes], at: Transport) -> bool:
+        """Ask a peer that seems to have lost an SA whether it still knows it."""
+        sa = self.isakmp_sas.get(cookies)
+        if sa is None or sa.transport.remote != at.remote or sa.liveness is None:
+            return False
+        sa.liveness.probe()
+        return True
 
     # Life and death of the peer
 

@@ -9,9 +9,9 @@ from isakmpd.crypto.skeyid import SkeyId
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy, message_id
 from isakmpd.ike.exchange import Exchange
-from isakmpd.ike.framing import frame
+from isakmpd.ike.framing import Unproven, frame
 from isakmpd.ike.nat_traversal import NatSituation
-from isakmpd.ike.outputs import Capture, Send
+from isakmpd.ike.outputs import Capture, LogClass, Send
 from isakmpd.ike.phase1_proposal import Phase1Choice
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
@@ -30,7 +30,7 @@ from isakmpd.wire.payloads import Chain, Notification, Payload, VendorId
 from isakmpd.wire.vendor_ids import Vendor, recognise
 
 _OURS = (Vendor.NAT_T_RFC, Vendor.DPD, Vendor.ACKNOWLEDGED_DELETES)
-_KEYS_DIFFER = "the pre-shared keys probably differ"
+HINTS = 3  # unauthenticated notifies kept for the sentence at the end
 
 
 class Phase1Owner(Protocol):
@@ -47,6 +47,9 @@ class Phase1Owner(Protocol):
 
     def cookies_changed(self, exchange: Phase1Exchange) -> None:
         """Find the exchange by its new key from now on."""
+
+    def complain(self, at: Transport, line: str) -> bool:
+        """Log what an unproven peer has brought about; False when it had its share of lines."""
 
 
 class Phase1Exchange(Exchange):
@@ -70,6 +73,8 @@ class Phase1Exchange(Exchange):
         self.vendors: frozenset[Vendor] = frozenset()
         self.nat = NatSituation()
         self._complained = False
+        self._notified = False
+        self._heard: list[NotifyType] = []
 
     @property
     def entropy(self) -> Entropy:
@@ -135,32 +140,45 @@ class Phase1Exchange(Exchange):
         """Take a message; the first answer tells an initiator the responder's cookie."""
         learns = self.initiator and self.responder_cookie == NO_COOKIE
         if learns:
+            if header.responder_cookie == self.initiator_cookie:
+                raise Malformed("an answer under our own cookie twice", NotifyType.INVALID_COOKIE)
             self.responder_cookie = header.responder_cookie
         try:
             super().receive(header, body, datagram, transport)
         except Malformed as malformed:
             if learns:
                 self.responder_cookie = NO_COOKIE
-            if header.encrypted and self.sealing is not None:
+            if isinstance(malformed, Unproven):
                 self._complain_of_key(malformed)
                 return
             raise
         if learns:
             self.owner.cookies_changed(self)
 
-    def _complain_of_key(self, malformed: Malformed) -> None:
+    def _complain_of_key(self, unproven: Unproven) -> None:
         """Say once why the first encrypted message makes no sense, and tell the peer."""
         if self._complained:
             return
-        self._complained = True
-        self.context.log(
-            f"{self.name}: the first encrypted message from {self.transport.peer} decrypts to "
-            f"garbage ({malformed}): {_KEYS_DIFFER} ([{self.name}]:Authentication decides)"
+        step = f"main mode message {6 if self.initiator else 5}"
+        line = (
+            f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}: "
+            f"{self._keys_differ()}"
         )
-        self.notify_in_clear(NotifyType.PAYLOAD_MALFORMED)
+        if self.initiator:
+            self.context.log(line)
+        elif not self.owner.complain(self.transport, line):
+            return
+        self._complained = True
+        self.notify_in_clear(unproven.notify)
+
+    def _keys_differ(self) -> str:
+        return f"the pre-shared keys probably differ ([{self.name}]:Authentication decides)"
 
     def notify_in_clear(self, notify: NotifyType) -> None:
-        """Tell the peer of a fault before there is a key to protect the message with."""
+        """Tell the peer of a fault before there is a key to protect the message with.
+
+        Once in an exchange and never in more octets than came: nobody is worth attacking with it.
+        """
         spi = self.initiator_cookie + self.responder_cookie
         payload = Notification(Doi.IPSEC, SecurityProtocol.ISAKMP, notify, spi, b"")
         header = Header(
@@ -172,28 +190,38 @@ class Phase1Exchange(Exchange):
             message_id(self.entropy),
         )
         framed = frame(header, (payload,))
+        if self._notified or len(framed.octets) > self.last_received:
+            return
+        self._notified = True
         self.context.emit(Capture(self.transport, framed.clear, outgoing=True))
         self.context.emit(Send(self.transport, framed.octets))
 
     def heard(self, notify: NotifyType) -> None:
-        """Keep what an unauthenticated notify says, once, for the operator; it decides nothing."""
-        if not self.hint:
-            self.hint = str(notify)
-            self.context.log(
-                f"{self.name}: {self.transport.peer} says {notify} (unauthenticated)"
-                f"{_because(self.probable_cause(notify))}"
-            )
+        """Keep what an unauthenticated notify says for the operator; it decides nothing."""
+        if notify in self._heard or len(self._heard) == HINTS:
+            return
+        self._heard.append(notify)
+        self.hint = " and ".join(map(str, self._heard))
+        self.context.verbose(f"{self.name}: {self.transport.peer} says {notify} (unauthenticated)")
 
-    def probable_cause(self, notify: NotifyType | None = None) -> str:
+    def heard_unreadable(self) -> None:
+        """Note that the peer sent what only the SA we are still making can protect."""
+        if not self.hint:
+            self.hint = "something encrypted that we cannot read"
+
+    def probable_cause(self) -> str:
         """Guess from the step the exchange is stuck in, and from what the peer said."""
-        if self.sealing is not None:
-            return f"{_KEYS_DIFFER} ([{self.name}]:Authentication decides)"
-        if notify == NotifyType.NO_PROPOSAL_CHOSEN:
+        if NotifyType.NO_PROPOSAL_CHOSEN in self._heard:
             return (
-                "the peer accepts none of our transforms "
+                "it accepts none of our transforms "
                 f"([{self.peer.configuration}]:Transforms decides)"
             )
-        if self.initiator and self.step == 0 and notify is None:
+        if NotifyType.INVALID_ID_INFORMATION in self._heard:
+            return f"it does not expect {self.local_id} ([{self.name}]:ID decides)"
+        if self.sealing is not None:
+            blocked = "a firewall drops UDP port 4500, or " if self.transport.encapsulated else ""
+            return blocked + self._keys_differ()
+        if self.initiator and self.step == 0 and not self.hint:
             return (
                 f"nobody answers on UDP port {self.transport.remote_port}: the peer is down, "
                 "does not know us, or a firewall drops IKE"
@@ -202,14 +230,17 @@ class Phase1Exchange(Exchange):
 
     def failed(self, reason: str, notify: NotifyType | None) -> None:
         """Log the one line that says why, and tell the peer."""
-        self.context.log(f"{self.name}: phase 1 with {self.transport.peer} failed: {reason}")
+        line = f"{self.name}: phase 1 with {self.transport.peer} failed: {reason}"
+        if self.initiator:
+            self.context.log(line)
+        elif self._complained:
+            self.context.debug(LogClass.EXCHANGE, 10, line)  # the reason is logged already
+            return
+        elif not self.owner.complain(self.transport, line):
+            return
         if notify is not None:
             self.notify_in_clear(notify)
 
     def ended(self, failure: str | None) -> None:
         """Tell the engine."""
         self.owner.exchange_ended(self, failure)
-
-
-def _because(cause: str) -> str:
-    return f": {cause}" if cause else ""

@@ -10,10 +10,10 @@ from isakmpd.ike.lifetime import (
     Lifetimes,
     lifetime_attributes,
     negotiated_lifetimes,
-    read_lifetimes,
     refused_lifetime,
 )
 from isakmpd.ike.refused import Refused
+from isakmpd.ike.transform_values import read_values
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.numbers import (
     ISAKMP_TRANSFORM_KEY_IKE,
@@ -30,7 +30,7 @@ from isakmpd.wire.numbers import (
 from isakmpd.wire.payloads import Proposal, SecurityAssociation, Transform
 
 DEFAULT_LIFETIME = 28800  # seconds, when nobody names one
-_SUPPORTED = {
+_SUPPORTED: set[int] = {
     Phase1Attribute.ENCRYPTION_ALGORITHM,
     Phase1Attribute.HASH_ALGORITHM,
     Phase1Attribute.AUTHENTICATION_METHOD,
@@ -63,7 +63,7 @@ class _Offered:
     group: GroupDescription
     key_length: int | None
     lifetimes: Lifetimes
-    unsupported: tuple[Phase1Attribute, ...]
+    unsupported: tuple[str, ...]
 
 
 def offer(peer: Peer) -> SecurityAssociation:
@@ -101,6 +101,8 @@ def choose(sa: SecurityAssociation, peer: Peer) -> tuple[SecurityAssociation, Ph
     for transform in proposal.transforms:
         offered = _read(transform)
         for configured in peer.transforms:
+            if nearest is not None and _distance(offered, configured) > len(nearest):
+                continue
             differences = _differences(offered, configured)
             if not differences:
                 answer = Proposal(proposal.number, proposal.protocol, proposal.spi, (transform,))
@@ -173,22 +175,19 @@ def _sole_proposal(sa: SecurityAssociation) -> Proposal:
 
 
 def _read(transform: Transform) -> _Offered:
-    values = {attribute.type: attribute.value for attribute in transform.attributes}
-    unsupported = tuple(
-        Phase1Attribute(attribute.type)
-        for attribute in transform.attributes
-        if attribute.type not in _SUPPORTED
-    )
-    encryption = EncryptionAlgorithm(values.get(Phase1Attribute.ENCRYPTION_ALGORITHM, 0))
+    values = read_values(transform.attributes, Phase1Attribute, _SUPPORTED)
+    number = values.numbers.get
+    encryption = EncryptionAlgorithm(number(Phase1Attribute.ENCRYPTION_ALGORITHM, 0))
+    unsupported = values.unsupported
+    if transform.transform_id != ISAKMP_TRANSFORM_KEY_IKE:
+        unsupported += (f"transform id {transform.transform_id} is not KEY_IKE",)
     return _Offered(
         encryption,
-        HashAlgorithm(values.get(Phase1Attribute.HASH_ALGORITHM, 0)),
-        AuthenticationMethod(values.get(Phase1Attribute.AUTHENTICATION_METHOD, 0)),
-        GroupDescription(values.get(Phase1Attribute.GROUP_DESCRIPTION, 0)),
-        _significant_key_length(encryption, values.get(Phase1Attribute.KEY_LENGTH)),
-        read_lifetimes(
-            transform.attributes, Phase1Attribute.LIFE_TYPE, Phase1Attribute.LIFE_DURATION
-        ),
+        HashAlgorithm(number(Phase1Attribute.HASH_ALGORITHM, 0)),
+        AuthenticationMethod(number(Phase1Attribute.AUTHENTICATION_METHOD, 0)),
+        GroupDescription(number(Phase1Attribute.GROUP_DESCRIPTION, 0)),
+        _significant_key_length(encryption, number(Phase1Attribute.KEY_LENGTH)),
+        values.lifetimes,
         unsupported,
     )
 
@@ -198,6 +197,16 @@ def _significant_key_length(encryption: EncryptionAlgorithm, bits: int | None) -
     if encryption == EncryptionAlgorithm.TRIPLE_DES_CBC and bits == 192:
         return None
     return bits
+
+
+def _distance(offered: _Offered, configured: Phase1Transform) -> int:
+    """Count differing algorithms, which is cheap: a peer may send hundreds of transforms."""
+    return (
+        (offered.encryption != configured.encryption)
+        + (offered.hash != configured.hash)
+        + (offered.authentication != configured.authentication)
+        + (offered.group != configured.group)
+    )
 
 
 def _differences(offered: _Offered, configured: Phase1Transform) -> list[str]:
@@ -214,7 +223,7 @@ def _differences(offered: _Offered, configured: Phase1Transform) -> list[str]:
     ]
     if offered.encryption == configured.encryption:
         differences += _key_length_difference(offered, configured)
-    differences += [f"{attribute} is not supported" for attribute in offered.unsupported]
+    differences += offered.unsupported
     if (refused := refused_lifetime(offered.lifetimes, configured.lifetimes)) is not None:
         differences.append(refused)
     return differences

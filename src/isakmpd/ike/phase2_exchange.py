@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from isakmpd.config.model import Connection
+from isakmpd.config.model import ClientId, Connection
 from isakmpd.ike import ipsec
 from isakmpd.ike.context import Context
 from isakmpd.ike.effects import Ask
@@ -33,8 +33,8 @@ class Phase2Owner(Protocol):
     def delete_spi(self, sa: IsakmpSa, spi: bytes) -> None:
         """Tell the peer that we do not hold this inbound SPI."""
 
-    def notify(self, sa: IsakmpSa, notify: NotifyType) -> None:
-        """Send the peer a protected notify."""
+    def notify(self, sa: IsakmpSa, notify: NotifyType, spi: bytes) -> None:
+        """Send the peer a protected notify about the exchange in which it offered ``spi``."""
 
 
 class Phase2Exchange(Exchange):
@@ -58,6 +58,7 @@ class Phase2Exchange(Exchange):
         self.sa = sa
         self.replaces: tuple[IpsecSa, ...] = ()
         self.sealing = Sealing(sa.cipher, sa.phase2_iv(message_id))
+        self.peer_spi = b""  # which our notifies name
         self._mid = message_id.to_bytes(4)
         self._spi: bytes | None = None
         self._installed: list[ipsec.SaKey] = []
@@ -100,6 +101,27 @@ class Phase2Exchange(Exchange):
         connection = self.owner.connection_for(self.sa, ours, theirs)
         self.name = connection.section
         return connection
+
+    def offered(self, spi: bytes) -> bool:
+        """Tell whether this exchange offers our inbound SPI ``spi``."""
+        return self._spi is not None and self._spi == spi
+
+    def refused_by_peer(self, notify: NotifyType) -> None:
+        """End because the peer says, authenticated, that it will not have this."""
+        connection = self.context.configuration.connections.get(self.name)
+        why = ""
+        if connection is not None and notify == NotifyType.NO_PROPOSAL_CHOSEN:
+            why = (
+                ": it accepts none of our proposals, or wants PFS otherwise "
+                f"([{connection.configuration}]:Suites decides)"
+            )
+        elif connection is not None and notify == NotifyType.INVALID_ID_INFORMATION:
+            why = (
+                ": it has no connection from "
+                f"{_packets(connection.remote)} to {_packets(connection.local)} "
+                f"([{self.name}]:Local-ID and Remote-ID decide)"
+            )
+        self.abort(f"the peer says {notify}{why}")
 
     async def allocate_spi(self) -> bytes:
         """Reserve an inbound SPI, given back should the exchange fail."""
@@ -149,7 +171,7 @@ class Phase2Exchange(Exchange):
             elif not self.initiator:
                 self.owner.delete_spi(self.sa, self._spi)
         if notify is not None:
-            self.owner.notify(self.sa, notify)
+            self.owner.notify(self.sa, notify, self.peer_spi)
 
     def late_answer(self, answer: ipsec.Answer) -> None:
         """Give back an SPI that was allocated for an exchange that has failed."""
@@ -159,3 +181,7 @@ class Phase2Exchange(Exchange):
     def ended(self, failure: str | None) -> None:
         """Tell the engine."""
         self.owner.exchange_ended(self, failure)
+
+
+def _packets(client: ClientId | None) -> str:
+    return str(client.network) if client else "the host itself"

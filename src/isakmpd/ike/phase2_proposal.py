@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +12,10 @@ from isakmpd.ike.lifetime import (
     Lifetimes,
     lifetime_attributes,
     negotiated_lifetimes,
-    read_lifetimes,
     refused_lifetime,
 )
 from isakmpd.ike.refused import Refused
+from isakmpd.ike.transform_values import read_values
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.numbers import (
     SITUATION_IDENTITY_ONLY,
@@ -31,7 +32,7 @@ from isakmpd.wire.payloads import Proposal, SecurityAssociation, Transform
 
 DEFAULT_LIFETIME = 28800  # seconds, RFC 2407 section 4.5
 SPI_LENGTH = 4
-_SUPPORTED = {
+_SUPPORTED: set[int] = {
     Phase2Attribute.LIFE_TYPE,
     Phase2Attribute.LIFE_DURATION,
     Phase2Attribute.GROUP_DESCRIPTION,
@@ -43,6 +44,12 @@ _TUNNEL_MODES = (
     EncapsulationMode.TUNNEL,
     EncapsulationMode.UDP_ENCAP_TUNNEL,
     EncapsulationMode.UDP_ENCAP_TUNNEL_DRAFT,
+)
+_IN_UDP = (
+    EncapsulationMode.UDP_ENCAP_TUNNEL,
+    EncapsulationMode.UDP_ENCAP_TRANSPORT,
+    EncapsulationMode.UDP_ENCAP_TUNNEL_DRAFT,
+    EncapsulationMode.UDP_ENCAP_TRANSPORT_DRAFT,
 )
 _IMPLIED_KEY_LENGTH = {EspTransform.AES: 128, EspTransform.AES_GCM_16: 128}
 _FIXED_KEY_LENGTH = {EspTransform.TRIPLE_DES: 192}
@@ -76,7 +83,7 @@ class _Offered:
     group: GroupDescription | None
     encapsulation: EncapsulationMode
     lifetimes: Lifetimes
-    unsupported: tuple[Phase2Attribute, ...]
+    unsupported: tuple[str, ...]
 
 
 def offered_group(suites: Sequence[Suite]) -> GroupDescription | None:
@@ -117,9 +124,7 @@ def offer(suites: Sequence[Suite], spi: bytes, *, encapsulated: bool) -> Securit
 
 
 def _attributes(transform: Phase2Transform, *, encapsulated: bool) -> tuple[Attribute, ...]:
-    mode = transform.encapsulation
-    if encapsulated:
-        mode = EncapsulationMode(mode + 2)  # RFC 3947 section 5.1: 1 and 2 become 3 and 4
+    mode = _mode(transform, encapsulated=encapsulated)
     attributes = [
         *lifetime_attributes(
             transform.lifetimes, Phase2Attribute.LIFE_TYPE, Phase2Attribute.LIFE_DURATION
@@ -137,12 +142,24 @@ def _attributes(transform: Phase2Transform, *, encapsulated: bool) -> tuple[Attr
     return tuple(attributes)
 
 
+def _mode(transform: Phase2Transform, *, encapsulated: bool) -> EncapsulationMode:
+    """Give the mode to ask for: in UDP, 1 and 2 become 3 and 4 (RFC 3947 section 5.1)."""
+    mode = transform.encapsulation
+    return EncapsulationMode(mode + 2) if encapsulated and mode not in _IN_UDP else mode
+
+
 def choose(
-    sa: SecurityAssociation, connection: Connection, spi: bytes, *, key_exchange: bool
+    sa: SecurityAssociation,
+    connection: Connection,
+    spi: bytes,
+    *,
+    key_exchange: bool,
+    encapsulated: bool,
 ) -> tuple[SecurityAssociation, Phase2Choice]:
     """Pick the first offered proposal the connection's Suites accept, and answer with ``spi``.
 
-    ``key_exchange`` tells that the peer sent a KE payload. Raises Refused, naming what differs.
+    ``key_exchange`` tells that the peer sent a KE payload, ``encapsulated`` that ESP has to
+    travel in UDP. Raises Refused, naming what differs.
     """
     _check_situation(sa)
     nearest: list[str] | None = None
@@ -150,7 +167,11 @@ def choose(
         for transform in proposal.transforms:
             offered = _read(transform)
             for _, window, configured in _transforms(connection.suites):
-                differences = _differences(offered, configured, key_exchange=key_exchange)
+                if nearest is not None and _distance(offered, configured) > len(nearest):
+                    continue
+                differences = _differences(
+                    offered, configured, key_exchange=key_exchange, encapsulated=encapsulated
+                )
                 if differences:
                     if nearest is None or len(differences) < len(nearest):
                         nearest = differences
@@ -163,7 +184,7 @@ def choose(
                     SecurityAssociation(sa.doi, sa.situation, (answer,)),
                     _choice(offered, lifetimes, window, proposal.spi),
                 )
-    reason = "; ".join(nearest or ["the peer offers no proposal of ESP alone"])
+    reason = "; ".join(nearest or [_unusable(sa)])
     raise Refused(
         f"no compatible proposal found: {reason} ([{connection.configuration}]:Suites decides)",
         NotifyType.NO_PROPOSAL_CHOSEN,
@@ -217,42 +238,60 @@ def _check_situation(sa: SecurityAssociation) -> None:
 
 def _lone_esp_proposals(sa: SecurityAssociation) -> Iterator[Proposal]:
     """List the proposals that ask for ESP and nothing beside it."""
-    numbers = [proposal.number for proposal in sa.proposals]
+    numbers = Counter(proposal.number for proposal in sa.proposals)
     for proposal in sa.proposals:
         if (
             proposal.protocol == Protocol.IPSEC_ESP
-            and numbers.count(proposal.number) == 1
+            and numbers[proposal.number] == 1
             and len(proposal.spi) == SPI_LENGTH
             and int.from_bytes(proposal.spi) > 255
         ):
             yield proposal
 
 
+def _unusable(sa: SecurityAssociation) -> str:
+    """Say why not one proposal asks for ESP alone with an SPI that can be used."""
+    found = [
+        f"#{proposal.number} {proposal.protocol} SPI {proposal.spi[:8].hex() or 'none'}"
+        for proposal in sa.proposals[:4]
+    ]
+    return f"got {', '.join(found) or 'no proposal'}, expected ESP alone with an SPI of 4 octets"
+
+
+def first_spi(sa: SecurityAssociation) -> bytes:
+    """Give the SPI of the first proposal, by which a notify can name the exchange."""
+    return next((proposal.spi for proposal in sa.proposals), b"")
+
+
 def _read(transform: Transform) -> _Offered:
-    values = {attribute.type: attribute.value for attribute in transform.attributes}
-    group = values.get(Phase2Attribute.GROUP_DESCRIPTION)
+    values = read_values(transform.attributes, Phase2Attribute, _SUPPORTED)
+    number = values.numbers.get
+    group = number(Phase2Attribute.GROUP_DESCRIPTION)
     kind = EspTransform(transform.transform_id)
-    bits = values.get(Phase2Attribute.KEY_LENGTH, _IMPLIED_KEY_LENGTH.get(kind))
+    bits = number(Phase2Attribute.KEY_LENGTH, _IMPLIED_KEY_LENGTH.get(kind))
     return _Offered(
         kind,
         None if bits == _FIXED_KEY_LENGTH.get(kind) else bits,
-        AuthenticationAlgorithm(values.get(Phase2Attribute.AUTHENTICATION_ALGORITHM, 0)),
+        AuthenticationAlgorithm(number(Phase2Attribute.AUTHENTICATION_ALGORITHM, 0)),
         GroupDescription(group) if group is not None else None,
         # RFC 2407 section 4.5 leaves an absent mode to the implementation; everybody means tunnel.
-        EncapsulationMode(values.get(Phase2Attribute.ENCAPSULATION_MODE, EncapsulationMode.TUNNEL)),
-        read_lifetimes(
-            transform.attributes, Phase2Attribute.LIFE_TYPE, Phase2Attribute.LIFE_DURATION
-        ),
-        tuple(
-            Phase2Attribute(attribute.type)
-            for attribute in transform.attributes
-            if attribute.type not in _SUPPORTED
-        ),
+        EncapsulationMode(number(Phase2Attribute.ENCAPSULATION_MODE, EncapsulationMode.TUNNEL)),
+        values.lifetimes,
+        values.unsupported,
+    )
+
+
+def _distance(offered: _Offered, configured: Phase2Transform) -> int:
+    """Count differing algorithms, which is cheap: a peer may send thousands of transforms."""
+    return (
+        (offered.transform_id != configured.transform_id)
+        + (offered.authentication != configured.authentication)
+        + (offered.group != configured.group)
     )
 
 
 def _differences(
-    offered: _Offered, configured: Phase2Transform, *, key_exchange: bool
+    offered: _Offered, configured: Phase2Transform, *, key_exchange: bool, encapsulated: bool
 ) -> list[str]:
     section = configured.section
     wanted = EspTransform(configured.transform_id)
@@ -270,9 +309,14 @@ def _differences(
     elif (offered.group is not None) != key_exchange:
         state = "with" if key_exchange else "without"
         differences.append(f"GROUP_DESCRIPTION: got {offered.group} {state} a KE payload")
-    if (offered.encapsulation in _TUNNEL_MODES) != (configured.encapsulation in _TUNNEL_MODES):
+    mode = _mode(configured, encapsulated=encapsulated)
+    if (offered.encapsulation in _TUNNEL_MODES, offered.encapsulation in _IN_UDP) != (
+        mode in _TUNNEL_MODES,
+        mode in _IN_UDP,
+    ):
+        nat = "a NAT" if encapsulated else "no NAT"
         differences.append(
-            f"ENCAPSULATION_MODE: got {offered.encapsulation}, expected {configured.encapsulation}"
+            f"ENCAPSULATION_MODE: got {offered.encapsulation}, expected {mode} ({nat} was detected)"
         )
     length = configured.key_length
     if offered.transform_id == wanted and length is not None:
@@ -281,7 +325,7 @@ def _differences(
             differences.append(
                 f"KEY_LENGTH: got {bits}, expected {length.minimum} to {length.maximum}"
             )
-    differences += [f"{attribute} is not supported" for attribute in offered.unsupported]
+    differences += offered.unsupported
     if (refused := refused_lifetime(offered.lifetimes, configured.lifetimes)) is not None:
         differences.append(refused)
     return [f"{difference} in [{section}]" for difference in differences]

@@ -11,6 +11,7 @@ from isakmpd.crypto.hashes import equal
 from isakmpd.crypto.keymat import esp_key_lengths, keymat
 from isakmpd.ike import ipsec, phase2_proposal, steps
 from isakmpd.ike.effects import Finish, Turn
+from isakmpd.ike.framing import Unproven
 from isakmpd.ike.nonces import new_nonce, read_nonce
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.phase2_proposal import Phase2Choice
@@ -43,11 +44,12 @@ async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     offer = phase2_proposal.offer(connection.offered_suites, spi, encapsulated=encapsulated)
     payloads = (offer, Nonce(ni), *_key_exchange(pair), *map(Identification.of, ours))
     reply = await Turn(
-        (Hash(x.hash1(encode_chain(payloads))), *payloads), steps.QM2, retransmit=True
+        (Hash(x.hash1(encode_chain(payloads))), *payloads),
+        steps.QM2,
+        retransmit=True,
+        proof=lambda reply: _verify("HASH(2)", reply, x.hash2(ni, reply.after_first)),
     )
-
-    if not equal(reply.one(Hash).data, x.hash2(ni, reply.after_first)):
-        raise Refused("HASH(2) is wrong", NotifyType.INVALID_HASH_INFORMATION)
+    x.peer_spi = phase2_proposal.first_spi(reply.one(SecurityAssociation))
     choice = phase2_proposal.check(
         reply.one(SecurityAssociation), connection.offered_suites, encapsulated=encapsulated
     )
@@ -64,6 +66,7 @@ async def initiator(x: Phase2Exchange, connection: Connection) -> None:
 
 async def responder(x: Phase2Exchange, first: Chain) -> None:
     """Answer quick mode message ``first``, whose HASH(1) has been verified."""
+    x.peer_spi = phase2_proposal.first_spi(first.one(SecurityAssociation))
     ni = read_nonce(first)
     ours, theirs = _proposed_ids(x, first)
     connection = x.connection_for(ours, theirs)
@@ -73,6 +76,7 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
         connection,
         spi,
         key_exchange=first.first(KeyExchange) is not None,
+        encapsulated=x.encapsulated,
     )
     pair = generate(choice.group, x.entropy) if choice.group else None
     shared = _shared_secret(pair, first)
@@ -82,13 +86,19 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
 
     payloads: tuple[Payload, ...] = (answer, Nonce(nr), *_key_exchange(pair))
     payloads += tuple(first.all(Identification))
-    message = await Turn(
-        (Hash(x.hash2(ni, encode_chain(payloads))), *payloads), steps.QM3, retransmit=True
+    await Turn(
+        (Hash(x.hash2(ni, encode_chain(payloads))), *payloads),
+        steps.QM3,
+        retransmit=True,
+        proof=lambda message: _verify("HASH(3)", message, x.hash3(ni, nr)),
     )
-    if not equal(message.one(Hash).data, x.hash3(ni, nr)):
-        raise Refused("HASH(3) is wrong", NotifyType.INVALID_HASH_INFORMATION)
     await x.install(outbound)
     x.complete(choice, inbound, outbound)
+
+
+def _verify(name: str, message: Chain, expected: bytes) -> None:
+    if not equal(message.one(Hash).data, expected):
+        raise Unproven(f"{name} is wrong", NotifyType.INVALID_HASH_INFORMATION)
 
 
 def _key_exchange(pair: KeyPair | None) -> tuple[Payload, ...]:
