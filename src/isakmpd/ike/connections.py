@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,13 +56,13 @@ class Connections:
         due = watched.timer.due if watched.timer and watched.timer.armed else None
         return due, watched.last_failure
 
-    def configure(self) -> None:
-        """Watch what the configuration lists, and nothing it no longer knows."""
+    def configure(self, left_down: Collection[str] = ()) -> None:
+        """Watch what the configuration lists, but for ``left_down``; forget what it knows not."""
         connections = self._context.configuration.connections
         for name in [name for name in self._watched if name not in connections]:
             self.forget(name)
         for name, connection in connections.items():
-            if connection.always_up:
+            if connection.always_up and name not in left_down:
                 self.watch(name)
 
     def watch(self, name: str) -> None:

@@ -10,6 +10,7 @@ from isakmpd.ike.inbound import Inbound
 from isakmpd.ike.nat_traversal import NAT_T_PORT
 from isakmpd.ike.negotiation import LocalAddress, Negotiation, Usage
 from isakmpd.ike.outputs import Output
+from isakmpd.ike.reconfiguration import no_longer_kept_up, withdrawn_connections, withdrawn_peers
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.snapshot_of import snapshot_of
 from isakmpd.ike.transport import Transport
@@ -48,11 +49,26 @@ class Engine:
         self._context.now = now
         self._negotiation.connections.configure()
 
-    def configure(self, configuration: Configuration, now: float) -> None:
-        """Go on with another configuration; running exchanges and SAs stay."""
+    def configure(self, configuration: Configuration, now: float, *, resume: bool = True) -> None:
+        """Go on with another configuration; what it withdraws is deleted, all else stays.
+
+        ``resume`` also brings up what the administrator has taken down.
+        """
         self._context.now = now
-        self._context.configuration = configuration
-        self._negotiation.connections.configure()
+        before, self._context.configuration = self._context.configuration, configuration
+        connections = withdrawn_connections(before, configuration)
+        for name in connections:
+            self._context.verbose(f"{name}: the configuration has withdrawn it, its SAs go")
+            self._remove(name)
+        for name in withdrawn_peers(before, configuration):
+            self._negotiation.withdraw_peer(name)
+        for name in no_longer_kept_up(before, configuration):
+            self._negotiation.connections.forget(name)
+        listed = {name for name, one in before.connections.items() if one.always_up}
+        left_down = set() if resume else listed.difference(connections)
+        self._negotiation.connections.configure(left_down)
+        for name in connections:
+            self._negotiation.connections.check_soon(name)
 
     def receive(self, octets: bytes, transport: Transport, now: float) -> None:
         """Take a datagram, without its non-ESP marker."""
@@ -101,13 +117,24 @@ class Engine:
         self._context.now = now
         known = name in self._context.configuration.connections
         self._negotiation.connections.forget(name)
+        return self._remove(name) or known
+
+    def teardown_peer(self, name: str, now: float) -> bool:
+        """Delete the ISAKMP SAs with a peer; False when there is no such peer."""
+        self._context.now = now
+        known = name in self._context.configuration.peers
+        return self._negotiation.remove_isakmp_sas(name) or known
+
+    def _remove(self, name: str) -> bool:
+        """Delete what a connection has, and end what it is about to have."""
+        self._negotiation.wait_no_longer(name)
         for exchange in self._negotiation.exchanges:
             if exchange.name == name:
                 exchange.abort("torn down by the administrator")
         pairs = self._negotiation.ipsec_sas.named(name)
         for pair in pairs:
             self._negotiation.ipsec_sas.remove(pair, tell_peer=True)
-        return known or bool(pairs)
+        return bool(pairs)
 
     def teardown_all(self, now: float) -> None:
         """Take every connection down."""

@@ -220,6 +220,33 @@ class Negotiation:
                 if not pair.replaced:
                     self.ipsec_sas.rekey_failed(pair)
 
+    # Withdrawal
+
+    def wait_no_longer(self, name: str) -> None:
+        """Begin no quick mode for a connection when the phase 1 it waits for is done."""
+        for names in self._waiting.values():
+            if name in names:
+                names.remove(name)
+
+    def remove_isakmp_sas(self, peer: str) -> bool:
+        """End phase 1 with a peer and delete its ISAKMP SAs; False when there were none."""
+        for exchange in self.exchanges:
+            if isinstance(exchange, Phase1Exchange) and exchange.name == peer:
+                exchange.abort("torn down by the administrator")
+        found = [sa for sa in self.isakmp_sas if sa.name == peer]
+        for sa in found:
+            self.isakmp_sas.remove(sa, tell_peer=True)
+        return bool(found)
+
+    def withdraw_peer(self, peer: str) -> None:
+        """Delete every SA with a peer that is no longer configured, or is elsewhere now."""
+        self.context.verbose(f"{peer}: the configuration has withdrawn the peer, its SAs go")
+        for pair in self.ipsec_sas:
+            if pair.isakmp.name == peer:
+                self.ipsec_sas.remove(pair, tell_peer=True)
+                self.connections.check_soon(pair.name)
+        self.remove_isakmp_sas(peer)
+
     # Rekeying
 
     def rekey(self, pair: IpsecSa) -> None:
