@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from isakmpd.daemon.data_plane import PATH_MTU_INTERVAL
 from lab.capture import Capture
 from lab.deadline import until
 from lab.gateways import EAST_NET, WEST_NET
@@ -80,6 +82,12 @@ def tunnel(
     lab.narrow(1500)
 
 
+def device_mtu(lab: Routed, gateway: StaticGateway) -> int:
+    """Tell the MTU of west's TUN device."""
+    shown = lab.west.ip("-o", "link", "show", gateway.device)
+    return int(shown.split(" mtu ")[1].split()[0])
+
+
 def pings(lab: Routed, size: int, *more: str, count: int = 3) -> tuple[int, str]:
     """Ping with ``size`` octets of payload; give the echoes received and what ping said."""
     running = Ping(
@@ -94,8 +102,7 @@ class TestPathMtu:
 
     def test_senders_with_df_learn_what_fits(self, lab: Routed, udp: bool) -> None:
         with tunnel(lab, udp=udp) as (west, _):
-            device = lab.west.ip("-o", "link", "show", west.device)
-            mtu = int(device.split(" mtu ")[1].split()[0])
+            mtu = device_mtu(lab, west)
             received, output = pings(lab, 1472, "-M", "do")
             assert received == 0
             assert f"mtu={mtu}" in output or f"mtu = {mtu}" in output
@@ -119,8 +126,7 @@ class TestPathMtu:
             def learned() -> bool:
                 ping(lab.west_host, EAST_HOST, lab.folder, 1)
                 pings(lab, 1300, count=1)
-                device = lab.west.ip("-o", "link", "show", west.device)
-                return int(device.split(" mtu ")[1].split()[0]) < 1300
+                return device_mtu(lab, west) < 1300
 
             until(learned, 15, "the narrower path")
             received, output = pings(lab, 1300, "-M", "do")
@@ -151,6 +157,14 @@ def test_nothing_loops_when_the_peer_is_behind_the_default_route(
         assert (west.carried()["packets"], east.carried()["packets"]) == ([3], [3])
     assert sum(packet.kind in ENCRYPTED for packet in wire.packets) == 6
     assert not any(PATTERN in packet.octets for packet in wire.packets)
+
+
+def test_the_question_for_the_path_mtu_does_not_enter_the_tunnel(lab: Routed) -> None:
+    """It would learn the tunnel's own MTU as the path's, and less at every further question."""
+    with tunnel(lab, EVERYWHERE, EVERYWHERE) as (west, _):
+        before = device_mtu(lab, west)
+        time.sleep(PATH_MTU_INTERVAL + 0.5)
+        assert device_mtu(lab, west) == before > 1400
 
 
 def test_a_host_selector_takes_the_hosts_own_packets_and_not_its_esp(lab: Routed) -> None:

@@ -1,0 +1,359 @@
+"""The data plane's orders, with a host made of memory: what it asks for, and what it undoes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from isakmpd.daemon.data_plane import PATH_MTU_INTERVAL, DataPlane, Surroundings
+from isakmpd.ike.ipsec import (
+    Answer,
+    Direction,
+    Done,
+    EspKeys,
+    EspSa,
+    Event,
+    InstallFlow,
+    InstallSa,
+    IpsecStack,
+    RemoveFlow,
+    SaKey,
+    Selector,
+    StackRefused,
+    UdpEncapsulation,
+)
+from isakmpd.ike.transport import Transport
+from isakmpd.privsep.requests import (
+    Add,
+    BindUdp,
+    MarkSocket,
+    OpenFile,
+    OpenRawEsp,
+    OpenTun,
+    Privileged,
+    Remove,
+    Rule,
+    SetMtu,
+)
+from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
+from tests.esp import packets
+
+WEST, EAST = ip_address("192.0.2.1"), ip_address("192.0.2.2")
+SELECTOR = Selector(ip_network("10.1.0.0/16"), ip_network("10.2.0.0/16"))
+OUTBOUND = EspSa(
+    SaKey(Direction.OUTBOUND, EAST, 0x1000),
+    WEST,
+    EspKeys(EspTransform.AES_GCM_16, AuthenticationAlgorithm.NONE, bytes(20), b""),
+    EncapsulationMode.TUNNEL,
+    SELECTOR,
+    64,
+    UdpEncapsulation(4500, 4500),
+)
+
+
+class MemoryHost:
+    """Grant every privilege in memory; ``refuse`` names an item whose Add fails."""
+
+    def __init__(self) -> None:
+        self.installed: list[object] = []
+        self.changes: list[Add | Remove | SetMtu] = []
+        self.refuse: Callable[[object], bool] = lambda _: False
+        self.taken_names: set[str] = set()
+        self.tables: frozenset[int] = frozenset()
+        self.near, self.far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.near.setblocking(False)
+
+    def bind_udp(self, request: BindUdp) -> socket.socket:
+        raise OSError(errno.EADDRNOTAVAIL, f"no {request.address} in memory")
+
+    def open_raw_esp(self, request: OpenRawEsp) -> socket.socket:
+        raise OSError(errno.EAFNOSUPPORT, f"no IPv{request.version} in memory")
+
+    def open_tun(self, request: OpenTun) -> int:
+        if request.name in self.taken_names:
+            raise FileExistsError(errno.EEXIST, request.name)
+        return os.dup(self.near.fileno())
+
+    def open_file(self, request: OpenFile) -> int:
+        raise FileNotFoundError(errno.ENOENT, str(request.path))
+
+    def mark_socket(self, unmarked: socket.socket, request: MarkSocket) -> None:
+        raise PermissionError(errno.EPERM, f"{unmarked} {request}")
+
+    def change(self, request: Add | Remove | SetMtu) -> None:
+        self.changes.append(request)
+        match request:
+            case Add(item):
+                if self.refuse(item):
+                    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+                assert item not in self.installed
+                self.installed.append(item)
+            case Remove(item):
+                if item in self.installed:
+                    self.installed.remove(item)
+
+    def tables_in_rules(self) -> frozenset[int]:
+        return self.tables
+
+    def close(self) -> None:
+        self.near.close()
+        self.far.close()
+
+
+@dataclass
+class Timer:
+    """A callback and when it is due."""
+
+    at: float
+    callback: Callable[[], object]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+@dataclass
+class MemoryLoop:
+    """Watch descriptors and time by hand."""
+
+    readers: dict[int, Callable[[], object]] = field(default_factory=dict)
+    timers: list[Timer] = field(default_factory=list)
+    now: float = 100.0
+
+    def add_reader(self, fd: int, callback: Callable[..., object], /, *arguments: object) -> None:
+        self.readers[fd] = lambda: callback(*arguments)
+
+    def remove_reader(self, fd: int, /) -> None:
+        self.readers.pop(fd, None)
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer:
+        self.timers.append(Timer(self.now + delay, callback))
+        return self.timers[-1]
+
+    def time(self) -> float:
+        return self.now
+
+
+class World:
+    """One data plane and everything around it."""
+
+    def __init__(self, folder: Path, host: MemoryHost | None = None) -> None:
+        self.host = host or MemoryHost()
+        self.loop = MemoryLoop()
+        self.reports: list[Answer | Event] = []
+        self.log: list[str] = []
+        self.sent: list[tuple[Any, ...]] = []
+        self.send_fails = 0
+        surroundings = Surroundings(
+            self.host, self.loop, folder, self.log.append, self._send, udp_ports=(500, 4500)
+        )
+        self.plane = DataPlane(surroundings, self.reports.append)
+
+    def _send(self, *packet: Any) -> int:
+        self.sent.append(packet)
+        return self.send_fails
+
+    def submit(self, *requests: Any) -> list[Answer | Event]:
+        """Submit requests and give what was answered."""
+        self.reports.clear()
+        for request in requests:
+            self.plane.submit(request, self.loop.now)
+        return list(self.reports)
+
+    def readable(self) -> None:
+        """Let the plane read what is there."""
+        for callback in list(self.loop.readers.values()):
+            callback()
+
+
+FLOW = InstallFlow(2, SELECTOR, OUTBOUND.key, "west-east")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    one = World(tmp_path)
+    yield one
+    one.host.close()
+
+
+def test_engine_and_host_see_what_they_expect(world: World) -> None:
+    stack: IpsecStack = world.plane
+    host: Privileged = world.host
+    assert (stack.name, host.tables_in_rules()) == ("userspace", frozenset())
+
+
+def test_a_flow_is_routed_before_it_is_answered(world: World) -> None:
+    assert world.submit(InstallSa(1, OUTBOUND), FLOW) == [Done(1), Done(2)]
+    rules = [item for item in world.host.installed if isinstance(item, Rule)]
+    assert rules[-1].source == SELECTOR.local
+    assert world.host.installed[0] == Rule(4, 21600, rules[0].action)
+
+
+def test_rekeying_changes_no_rule(world: World) -> None:
+    world.submit(InstallSa(1, OUTBOUND), FLOW)
+    installed = list(world.host.installed)
+    world.host.changes.clear()
+    assert world.submit(FLOW) == [Done(2)]
+    assert world.host.installed == installed
+    assert not world.host.changes
+
+
+def test_a_flow_without_its_sa_is_refused_and_routes_nothing(world: World) -> None:
+    (answer,) = world.submit(FLOW)
+    assert isinstance(answer, StackRefused)
+    assert world.host.installed == []
+
+
+def test_a_selector_no_rule_expresses_is_refused(world: World) -> None:
+    odd = Selector(SELECTOR.local, SELECTOR.remote, 1, 0, 8)
+    answers = world.submit(InstallSa(1, OUTBOUND), InstallFlow(2, odd, OUTBOUND.key, "x"))
+    assert isinstance(answers[1], StackRefused)
+    assert "names a port without" in answers[1].reason
+    assert world.host.installed == []
+
+
+def test_a_rule_the_kernel_refuses_undoes_the_others(world: World, tmp_path: Path) -> None:
+    world.host.refuse = lambda item: isinstance(item, Rule) and item.source == SELECTOR.local
+    answers = world.submit(InstallSa(1, OUTBOUND), FLOW)
+    assert isinstance(answers[1], StackRefused)
+    assert "Operation not permitted" in answers[1].reason
+    assert world.host.installed == []
+    world.plane.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_flows_share_what_they_share_until_the_last_is_gone(world: World) -> None:
+    other = Selector(SELECTOR.local, ip_network("10.3.0.0/16"))
+    world.submit(InstallSa(1, OUTBOUND), FLOW, InstallFlow(3, other, OUTBOUND.key, "other"))
+    world.submit(RemoveFlow(SELECTOR))
+    assert [item.destination for item in world.host.installed if isinstance(item, Rule)][-1] == (
+        other.remote
+    )
+    assert len(world.host.installed) == 5
+    world.submit(RemoveFlow(other), RemoveFlow(other))
+    assert world.host.installed == []
+
+
+def test_closing_leaves_nothing_anywhere(world: World, tmp_path: Path) -> None:
+    six = Selector(ip_network("fd01::/64"), ip_network("::/0"))
+    world.submit(InstallSa(1, OUTBOUND), FLOW, InstallFlow(3, six, OUTBOUND.key, "six"))
+    world.plane.close()
+    assert world.host.installed == []
+    assert world.loop.readers == {}
+    assert all(timer.cancelled for timer in world.loop.timers)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rule_that_stays_is_logged_and_remembered(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.submit(InstallSa(1, OUTBOUND), FLOW)
+    keep = world.host.change
+
+    def stubborn(request: Add | Remove | SetMtu) -> None:
+        if isinstance(request, Remove) and getattr(request.item, "source", None):
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        keep(request)
+
+    monkeypatch.setattr(world.host, "change", stubborn)
+    world.plane.close()
+    assert "cannot remove" in world.log[0]
+    monkeypatch.undo()
+    World(tmp_path, world.host).plane.close()
+    assert world.host.installed == []
+
+
+def test_a_successor_undoes_what_a_killed_one_left(tmp_path: Path) -> None:
+    killed = World(tmp_path)
+    killed.submit(InstallSa(1, OUTBOUND), FLOW)
+    # A killed process takes its lock along, and nothing else.
+    copy = (tmp_path / "isakmpd.journal").read_bytes()
+    (tmp_path / "isakmpd.journal").unlink()
+    (tmp_path / "isakmpd.journal").write_bytes(copy)
+    successor = World(tmp_path, killed.host)
+    assert killed.host.installed == []
+    assert successor.log == ["data plane: removed 5 routing rules of a killed predecessor"]
+    successor.plane.close()
+    killed.host.close()
+
+
+def test_device_and_table_are_the_first_that_are_free(tmp_path: Path) -> None:
+    host = MemoryHost()
+    host.taken_names = {"isakmpd0", "isakmpd2"}
+    host.tables = frozenset({254, 50001})
+    world = World(tmp_path, host)
+    assert world.plane.device == "isakmpd3"
+    world.plane.close()
+    host.close()
+
+
+def test_packets_go_out_in_udp_and_come_back(world: World) -> None:
+    inbound = EspSa(
+        SaKey(Direction.INBOUND, EAST, 0x1000),
+        WEST,
+        OUTBOUND.keys,
+        OUTBOUND.mode,
+        Selector(SELECTOR.remote, SELECTOR.local),
+        64,
+        None,
+    )
+    world.submit(InstallSa(1, OUTBOUND), FLOW, InstallSa(3, inbound))
+    world.host.far.send(packets.udp4())
+    world.readable()
+    ((*ends, sealed),) = world.sent
+    assert ends == [WEST, 4500, EAST, 4500]
+    world.plane.receive_udp_esp(sealed, Transport(EAST, 4500, WEST, 4500, encapsulated=True))
+    assert world.host.far.recv(2000) == packets.udp4()
+
+
+def test_what_the_network_refuses_is_counted(world: World) -> None:
+    world.submit(InstallSa(1, OUTBOUND), FLOW)
+    world.send_fails = errno.ENETUNREACH
+    world.host.far.send(packets.udp4())
+    world.readable()
+    assert world.plane.drops == {"network: ENETUNREACH": 1}
+
+
+def test_a_raw_packet_without_a_raw_socket_is_counted(world: World) -> None:
+    raw = EspSa(
+        SaKey(Direction.OUTBOUND, EAST, 0x2000),
+        WEST,
+        OUTBOUND.keys,
+        OUTBOUND.mode,
+        SELECTOR,
+        64,
+        None,
+    )
+    world.submit(InstallSa(1, raw), InstallFlow(2, SELECTOR, raw.key, "raw"))
+    world.host.far.send(packets.udp4())
+    world.readable()
+    assert world.plane.drops == {"network: EAFNOSUPPORT": 1}
+
+
+def test_the_device_takes_what_the_flow_carries(world: World) -> None:
+    world.submit(InstallSa(1, OUTBOUND), FLOW)
+    assert SetMtu("isakmpd0", 1438) in world.host.changes
+
+
+def test_a_lost_device_is_logged_once_and_read_no_more(world: World) -> None:
+    (descriptor,) = world.loop.readers
+    os.close(descriptor)
+    world.readable()
+    assert world.log == ["data plane: isakmpd0 is lost: Bad file descriptor"]
+    assert world.loop.readers == {}
+
+
+def test_path_mtus_are_asked_for_again_as_long_as_there_are_paths(world: World) -> None:
+    world.submit(InstallSa(1, OUTBOUND))
+    (timer,) = world.loop.timers
+    assert timer.at == world.loop.now + PATH_MTU_INTERVAL
+    timer.callback()
+    assert len(world.loop.timers) == 2

@@ -1,0 +1,122 @@
+"""The journal remembers, across a crash, exactly what may still be installed."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+
+from isakmpd.daemon.flow_rules import Gateway, Instance, Item, frame, rules_of_flow
+from isakmpd.daemon.journal import FILE_NAME, Journal, JournalHeldError
+from isakmpd.ike.ipsec import Selector
+
+EVERYTHING = Selector(ip_network("0.0.0.0/0"), ip_network("0.0.0.0/0"), 17, 500, 4500)
+HOST = Selector(ip_network("192.0.2.1/32"), ip_network("10.2.0.0/16"))
+GATEWAY = Gateway(ip_address("192.0.2.1"), preferred_source=ip_address("192.0.2.1"))
+SIX = Selector(ip_network("fd01::/64"), ip_network("::/0"))
+EVERY: list[Item] = [
+    *frame(Instance(2), 4),
+    *frame(Instance(2), 6),
+    *rules_of_flow(EVERYTHING, Instance(2), GATEWAY),
+    *rules_of_flow(HOST, Instance(2), GATEWAY),
+    *rules_of_flow(SIX, Instance(2), GATEWAY),
+]
+ITEMS = list(dict.fromkeys(EVERY))
+
+
+def crash(journal: Journal) -> None:
+    """End as a killed process does: unlocked, nothing removed."""
+    journal.close(clean=False)
+
+
+def begun(folder: Path) -> Journal:
+    journal = Journal(folder)
+    journal.undo(lambda item: pytest.fail(f"nothing to undo, but {item}"))
+    return journal
+
+
+def test_every_kind_of_item_survives_a_crash_and_is_undone_newest_first(tmp_path: Path) -> None:
+    journal = begun(tmp_path)
+    for item in ITEMS:
+        journal.adding(item)
+    crash(journal)
+    undone: list[Item] = []
+    successor = Journal(tmp_path)
+    assert successor.undo(undone.append) == ITEMS
+    assert undone == ITEMS[::-1]
+    crash(successor)
+    crash(begun(tmp_path))
+
+
+def test_what_was_removed_is_not_undone(tmp_path: Path) -> None:
+    journal = begun(tmp_path)
+    journal.adding(ITEMS[0])
+    journal.adding(ITEMS[1])
+    journal.removed(ITEMS[0])
+    crash(journal)
+    assert Journal(tmp_path).left_behind() == [ITEMS[1]]
+
+
+def test_a_line_cut_short_by_the_crash_spoils_nothing(tmp_path: Path) -> None:
+    journal = begun(tmp_path)
+    journal.adding(ITEMS[0])
+    crash(journal)
+    with (tmp_path / FILE_NAME).open("a") as file:
+        file.write('{"add":{"version":4,"pri')
+    assert Journal(tmp_path).left_behind() == [ITEMS[0]]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "\0\xff garbage",
+        "[]",
+        '{"add": 7}',
+        '{"add": {"action": "sing", "version": 4, "priority": 1}}',
+        '{"add": {"action": "nop", "version": 4, "priority": 1, "wings": 2}}',
+        '{"add": {"action": "nop", "version": 4, "priority": 1, "source": "here"}}',
+    ],
+)
+def test_garbage_in_the_file_is_passed_over(tmp_path: Path, garbage: str) -> None:
+    journal = begun(tmp_path)
+    crash(journal)
+    with (tmp_path / FILE_NAME).open("a") as file:
+        file.write(garbage + "\n")
+    assert Journal(tmp_path).left_behind() == []
+
+
+@pytest.mark.parametrize("field", ["boot", "namespace"])
+def test_what_another_boot_or_namespace_had_is_not_ours_to_touch(
+    tmp_path: Path, field: str
+) -> None:
+    journal = begun(tmp_path)
+    journal.adding(ITEMS[0])
+    crash(journal)
+    path = tmp_path / FILE_NAME
+    first, rest = path.read_text().split("\n", 1)
+    path.write_text(json.dumps(json.loads(first) | {field: "another"}) + "\n" + rest)
+    assert Journal(tmp_path).left_behind() == []
+
+
+def test_a_clean_end_leaves_no_file(tmp_path: Path) -> None:
+    begun(tmp_path).close(clean=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    journal = begun(tmp_path)
+    with pytest.raises(JournalHeldError, match="another isakmpd uses this run directory"):
+        Journal(tmp_path)
+    crash(journal)
+    crash(Journal(tmp_path))
+
+
+def test_nobody_else_can_read_or_redirect_it(tmp_path: Path) -> None:
+    crash(begun(tmp_path))
+    assert (tmp_path / FILE_NAME).stat().st_mode & 0o777 == 0o600
+    (tmp_path / FILE_NAME).unlink()
+    (tmp_path / FILE_NAME).symlink_to("/dev/null")
+    with pytest.raises(OSError, match="symbolic links"):
+        Journal(tmp_path)
