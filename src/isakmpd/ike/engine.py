@@ -175,6 +175,20 @@ class Engine:
 
     # Looking
 
+    def wants(self, name: str) -> bool:
+        """Tell whether a connection is to be up."""
+        return self._negotiation.connections.watches(name)
+
+    @property
+    def unanswered(self) -> int:
+        """Count the requests the IPsec stack has yet to answer."""
+        return self._context.waiting
+
+    @property
+    def remembered(self) -> int:
+        """Count the exchanges held, with those that only answer duplicates any more."""
+        return len(self._negotiation.exchanges)
+
     def snapshot(self, now: float) -> Snapshot:
         """Show everything as it is."""
         self._context.now = now

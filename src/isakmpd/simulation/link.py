@@ -20,13 +20,6 @@ class Weather:
 FAIR = Weather()
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """Tell after how many seconds each copy of a datagram arrives; nothing for a lost one."""
-
-    arrivals: tuple[float, ...]
-
-
 class Link:
     """Decide the fate of datagrams by seed."""
 
@@ -36,14 +29,21 @@ class Link:
         self.last_loss: float | None = None
         self.lost = 0
 
-    def fate(self, now: float) -> Fate:
-        """Draw what happens to a datagram sent at ``now``."""
-        if fraction(self._entropy) < self.weather.loss:
-            self.last_loss = now
-            self.lost += 1
-            return Fate(())
-        copies = 2 if fraction(self._entropy) < self.weather.duplication else 1
-        return Fate(tuple(self._delay() for _ in range(copies)))
+    def arrivals(self, now: float) -> tuple[float, ...]:
+        """Draw when each copy of a datagram sent at ``now`` arrives; nothing for a lost one."""
+        weather = self.weather
+        if weather.loss and fraction(self._entropy) < weather.loss:
+            self.lose(now)
+            return ()
+        twice = weather.duplication and fraction(self._entropy) < weather.duplication
+        return tuple(now + self._delay() for _ in range(2 if twice else 1))
+
+    def lose(self, now: float) -> None:
+        """Note that a datagram is lost."""
+        self.last_loss = now
+        self.lost += 1
 
     def _delay(self) -> float:
+        if not self.weather.jitter:
+            return self.weather.delay
         return self.weather.delay + self.weather.jitter * fraction(self._entropy)

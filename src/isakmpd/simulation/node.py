@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass
+from hashlib import sha256
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
@@ -27,6 +28,27 @@ class Datagram:
     octets: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Be one line of a node's log."""
+
+    time: float
+    node: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.time:.3f} {self.node}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Name a message whatever the number of times it was sent: its exchange and its content."""
+
+    initiator_cookie: bytes
+    message_id: int
+    digest: bytes  # a retransmission repeats every octet, the next step none
+
+
 class Network(Protocol):
     """Carry what a node sends; the world does."""
 
@@ -37,7 +59,11 @@ class Network(Protocol):
 
 
 class Node:
-    """Run one daemon's decisions."""
+    """Run one daemon's decisions.
+
+    ``log`` holds what everybody sees, ``sent`` how often each message went out, ``received`` the
+    LAN's packets that came out of the tunnel.
+    """
 
     def __init__(
         self, network: Network, name: str, address: Address, configuration: Configuration, seed: str
@@ -45,21 +71,22 @@ class Node:
         self._network = network
         self.name = name
         self.address = address
+        self.configuration = configuration
         self._seed = seed
         self._lives = 0
-        self.log: list[str] = []
-        self.sent: Counter[tuple[bytes, int, int]] = Counter()
+        self.alive = False
+        self.log: list[Line] = []
+        self.sent: Counter[Message] = Counter()
         self.received: list[InnerPacket] = []
-        self.boot(configuration)
 
-    def boot(self, configuration: Configuration) -> None:
+    def boot(self) -> None:
         """Start afresh, as after a crash: nothing of an earlier life remains."""
         self._lives += 1
         entropy = SeededEntropy(f"{self._seed}/{self.name}/{self._lives}")
         self._reports: deque[ipsec.Answer | ipsec.Event] = deque()
         self.stack = MemoryStack(self._reports.append, entropy)
         self.engine = Engine(
-            configuration,
+            self.configuration,
             entropy,
             usage=self.stack.usage,
             local_address=lambda _remote: self.address,
@@ -73,6 +100,22 @@ class Node:
         self.alive = False
         self.stack.close()
 
+    def leave(self) -> None:
+        """Stop as a daemon does that is asked to."""
+        self.engine.shutdown(self._network.now)
+        self.settle()
+        self.alive = False
+
+    @property
+    def now(self) -> float:
+        """Give the virtual time, in seconds."""
+        return self._network.now
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether an exchange is under way."""
+        return self.alive and bool(self.engine.snapshot(self.now).exchanges)
+
     def deadline(self) -> float | None:
         """Tell when the node wants to be woken."""
         return self.engine.deadline() if self.alive else None
@@ -82,10 +125,20 @@ class Node:
         self.engine.tick(self._network.now)
         self.settle()
 
+    def establish(self, name: str) -> bool:
+        """Have the administrator bring a connection up."""
+        known = self.engine.establish(name, self._network.now)
+        self.settle()
+        return known
+
+    def teardown(self, name: str) -> bool:
+        """Have the administrator take a connection down."""
+        known = self.engine.teardown(name, self._network.now)
+        self.settle()
+        return known
+
     def deliver(self, packet: Datagram | MemoryEsp) -> None:
         """Take a packet off the link."""
-        if not self.alive:
-            return
         if isinstance(packet, MemoryEsp):
             inner = self.stack.open(packet, self._network.now)
             if inner is not None:
@@ -116,13 +169,13 @@ class Node:
         match output:
             case Send():
                 header, _ = decode_header(output.octets)
-                step = len(output.octets)
-                self.sent[header.initiator_cookie, header.message_id, step] += 1
+                content = sha256(output.octets).digest()[:8]
+                self.sent[Message(header.initiator_cookie, header.message_id, content)] += 1
                 self._network.send(Datagram(output.transport, output.octets))
             case Stack():
                 self.stack.submit(output.request, self._network.now)
             case Log(log_class=None) | Verbose():
-                self.log.append(f"{self._network.now:.3f} {self.name}: {output.text}")
+                self.log.append(Line(self._network.now, self.name, output.text))
             case Log() | Capture() | SendKeepalive():
                 pass
 

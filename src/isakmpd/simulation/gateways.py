@@ -1,4 +1,6 @@
-"""Write configurations for simulated gateways."""
+"""Write configurations for two simulated gateways, west and east, with a LAN behind each."""
+
+from __future__ import annotations
 
 from ipaddress import IPv4Address
 
@@ -7,11 +9,13 @@ from isakmpd.config.read import parse
 
 WEST = IPv4Address("192.0.2.1")
 EAST = IPv4Address("192.0.2.2")
+ADDRESSES = {"west": WEST, "east": EAST}
+HOSTS = {"west": IPv4Address("10.1.0.7"), "east": IPv4Address("10.2.0.7")}
 
 _TEMPLATE = """\
 [General]
 Retransmits= {retransmits}
-Check-interval= 60
+Check-interval= {check}
 DPD-check-interval= {dpd}
 Default-phase-1-lifetime= {phase_1}
 Default-phase-2-lifetime= {phase_2}
@@ -28,6 +32,7 @@ Phase= 1
 Address= {remote}
 Configuration= main-mode
 Authentication= {key}
+{peer_tags}
 
 [main-mode]
 DOI= IPSEC
@@ -59,9 +64,11 @@ Suites= {suites}
 
 _DEFAULTS = {
     "retransmits": "3",
+    "check": "60",
     "dpd": "10",
     "phase_1": "3600",
     "phase_2": "1200",
+    "peer_tags": "",
     "key": "mekmitasdigoat",
     "transforms": "AES-128-SHA",
     "suites": "QM-ESP-AES-128-SHA-PFS-SUITE",
@@ -80,5 +87,6 @@ def gateway(side: str, *, always_up: bool, **tags: str) -> Configuration:
         **tags,
     }
     configuration = parse(_TEMPLATE.format(**values), f"{side}.conf")
-    assert not configuration.problems, [str(problem) for problem in configuration.problems]
+    if configuration.problems:
+        raise ValueError(f"{side}: {configuration.problems[0]}")
     return configuration
