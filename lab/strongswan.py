@@ -4,7 +4,7 @@ import contextlib
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,7 +26,6 @@ SETTINGS = """\
 charon {{
     load_modular = no
     load = {plugins}
-    {options}
     plugins {{
         vici {{
             socket = unix://{folder}/vici
@@ -42,6 +41,7 @@ charon {{
             time_format = %H:%M:%S
         }}
     }}
+    {options}
 }}
 """
 
@@ -50,7 +50,7 @@ class StrongSwan:
     """A charon process, driven by swanctl.conf text and VICI."""
 
     def __init__(self, namespace: Namespace, folder: Path, options: str = "") -> None:
-        """Name the namespace, a folder for files, and more lines for strongswan.conf's charon."""
+        """Name the namespace, a folder for files, and last lines for strongswan.conf's charon."""
         self.namespace = namespace
         self.folder = folder / f"strongswan-{namespace.label}"
         self.log_file = self.folder / "charon.log"
@@ -133,6 +133,12 @@ class StrongSwan:
         """Delete an IKE SA or a child SA by name; raises CommandError with charon's reason."""
         which = {"ike": ike} if ike else {"child": child}
         self._command("terminate", "control-log", **which, timeout=seconds * 1000)
+
+    def order(self, command: str, requests: Iterable[dict[str, str]]) -> None:
+        """Give a VICI command many times over, without waiting for any of them to be done."""
+        with self._session() as session:
+            for request in requests:
+                session.request(command, {**request, "timeout": "-1"})
 
     def rekey(self, *, ike: str = "", child: str = "") -> None:
         """Replace an IKE SA (in IKEv1: authenticate anew) or a child SA by name."""

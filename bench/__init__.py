@@ -1,0 +1,1 @@
+"""What it costs: handshakes and throughput, ours beside strongSwan's in the same run."""
