@@ -36,6 +36,9 @@ class OfferAccept:
     maximum: int
     ranged: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.minimum}:{self.maximum}" if self.ranged else str(self.value)
+
     def accepts(self, value: int) -> bool:
         """Tell whether a peer's value will do."""
         return self.minimum <= value <= self.maximum
@@ -123,6 +126,10 @@ class ClientId:
     network: Network
     protocol: int = 0
     port: int = 0
+
+    def __str__(self) -> str:
+        suffix = f" protocol {self.protocol} port {self.port}" if self.protocol else ""
+        return f"{self.network}{suffix}"
 
 
 @dataclass(frozen=True, slots=True)

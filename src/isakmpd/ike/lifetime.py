@@ -57,8 +57,8 @@ def refused_lifetime(offered: Lifetimes, configured: Sequence[Lifetime]) -> str 
             return f"LIFE_DURATION: got 0 {lifetime.type.name.lower()}"
         if got is not None and lifetime.duration.ranged and not lifetime.duration.accepts(got):
             return (
-                f"LIFE_DURATION: got {got}, expected {lifetime.duration.minimum} to "
-                f"{lifetime.duration.maximum} {lifetime.type.name.lower()} in [{lifetime.section}]"
+                f"LIFE_DURATION: got {got}, expected {lifetime.duration} "
+                f"{lifetime.type.name.lower()} in [{lifetime.section}]"
             )
     return None
 

@@ -61,7 +61,10 @@ async def initiator(x: Phase1Exchange) -> None:
         retransmit=True,
         proof=expected.verify,
     )
-    remote_id = _accepted_id(x, reply)
+    try:
+        remote_id = _accepted_id(x, reply)
+    except Refused as refused:
+        x.reject(choice, skeyid, reply, refused)
     x.complete(choice, skeyid, remote_id, reply)
 
 

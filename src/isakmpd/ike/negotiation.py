@@ -129,10 +129,15 @@ class Negotiation:
                 local, remote = quick_mode.client_ids(sa.transport, connection)
                 if _same_packets(local, ours) and _same_packets(remote, theirs):
                     return connection
+        known = [
+            f"[{c.section}] has {c.remote or 'the peer itself'} and {c.local or 'this host'}"
+            for c in self.context.configuration.connections.values()
+            if c.peer == sa.name and c.passive
+        ]
         raise Refused(
             f"peer proposed invalid phase 2 IDs: initiator id {_described(theirs)}, responder id "
             f"{_described(ours)}; no connection of peer {sa.name} has them as Remote-ID and "
-            "Local-ID",
+            f"Local-ID ({', '.join(known[:3]) or 'it has none'})",
             NotifyType.INVALID_ID_INFORMATION,
         )
 

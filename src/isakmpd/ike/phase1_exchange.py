@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from isakmpd.config.model import Peer
 from isakmpd.crypto.skeyid import SkeyId
+from isakmpd.ike import informational
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy, message_id
 from isakmpd.ike.exchange import Exchange
@@ -13,6 +14,7 @@ from isakmpd.ike.framing import Unproven, frame
 from isakmpd.ike.nat_traversal import NatSituation
 from isakmpd.ike.outputs import Capture, LogClass, Send
 from isakmpd.ike.phase1_proposal import Phase1Choice
+from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.header import NO_COOKIE, Header
@@ -26,7 +28,7 @@ from isakmpd.wire.numbers import (
     PayloadType,
 )
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
-from isakmpd.wire.payloads import Chain, Notification, Payload, VendorId
+from isakmpd.wire.payloads import Chain, Identification, Notification, Payload, VendorId
 from isakmpd.wire.vendor_ids import Vendor, recognise
 
 _OURS = (Vendor.NAT_T_RFC, Vendor.DPD, Vendor.ACKNOWLEDGED_DELETES)
@@ -116,8 +118,22 @@ class Phase1Exchange(Exchange):
         self, choice: Phase1Choice, skeyid: SkeyId, remote_id: Identity, last: Chain
     ) -> None:
         """Hand the finished ISAKMP SA over."""
+        self.owner.isakmp_established(self._sa(choice, skeyid, remote_id), last)
+
+    def reject(
+        self, choice: Phase1Choice, skeyid: SkeyId, last: Chain, refused: Refused
+    ) -> NoReturn:
+        """Refuse a peer that holds the finished SA already: tell it so under that SA's keys."""
+        sa = self._sa(choice, skeyid, last.one(Identification).identity)
+        payloads: tuple[Payload, ...] = (informational.delete_isakmp(sa),)
+        if refused.notify is not None:
+            payloads = (informational.notification(sa, refused.notify), *payloads)
+        informational.send(self.context, sa, payloads)
+        raise Refused(refused.reason, None)
+
+    def _sa(self, choice: Phase1Choice, skeyid: SkeyId, remote_id: Identity) -> IsakmpSa:
         assert self.sealing is not None  # noqa: S101 - main mode seals before it completes
-        sa = IsakmpSa(
+        return IsakmpSa(
             self.peer,
             self.initiator,
             self.initiator_cookie,
@@ -134,7 +150,6 @@ class Phase1Exchange(Exchange):
             self.began,
             self.context.now,
         )
-        self.owner.isakmp_established(sa, last)
 
     def receive(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:
         """Take a message; the first answer tells an initiator the responder's cookie."""

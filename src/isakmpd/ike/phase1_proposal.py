@@ -239,8 +239,7 @@ def _key_length_difference(offered: _Offered, configured: Phase1Transform) -> li
     if expected is None or (got is None and expected.accepts(octets * 8)):
         return []
     if got is None or not expected.accepts(got):
-        wanted = f"{expected.minimum}:{expected.maximum}" if expected.ranged else expected.value
-        return [f"KEY_LENGTH: got {got}, expected {wanted} in [{configured.section}]"]
+        return [f"KEY_LENGTH: got {got}, expected {expected} in [{configured.section}]"]
     return []
 
 

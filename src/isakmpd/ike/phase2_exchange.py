@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from isakmpd.config.model import ClientId, Connection
+from isakmpd.config.model import Connection
 from isakmpd.ike import ipsec
 from isakmpd.ike.context import Context
 from isakmpd.ike.effects import Ask
@@ -117,8 +117,8 @@ class Phase2Exchange(Exchange):
             )
         elif connection is not None and notify == NotifyType.INVALID_ID_INFORMATION:
             why = (
-                ": it has no connection from "
-                f"{_packets(connection.remote)} to {_packets(connection.local)} "
+                f": it has no connection from {connection.remote or 'itself'} to "
+                f"{connection.local or 'this host'} "
                 f"([{self.name}]:Local-ID and Remote-ID decide)"
             )
         self.abort(f"the peer says {notify}{why}")
@@ -181,7 +181,3 @@ class Phase2Exchange(Exchange):
     def ended(self, failure: str | None) -> None:
         """Tell the engine."""
         self.owner.exchange_ended(self, failure)
-
-
-def _packets(client: ClientId | None) -> str:
-    return str(client.network) if client else "the host itself"

@@ -86,18 +86,6 @@ class _Offered:
     unsupported: tuple[str, ...]
 
 
-def offered_group(suites: Sequence[Suite]) -> GroupDescription | None:
-    """Give the PFS group of an offer, which all its transforms must share (RFC 2409 section 5.5).
-
-    Raises Refused when the suites differ.
-    """
-    groups = {transform.group for _, _, transform in _transforms(suites)}
-    if len(groups) > 1:
-        names = ", ".join(sorted(str(group) if group else "no PFS" for group in groups))
-        raise Refused(f"Suites with different groups cannot be offered together: {names}", None)
-    return groups.pop() if groups else None
-
-
 def _transforms(suites: Sequence[Suite]) -> Iterator[tuple[Suite, int, Phase2Transform]]:
     for suite in suites:
         for protocol in suite.protocols:
@@ -322,9 +310,7 @@ def _differences(
     if offered.transform_id == wanted and length is not None:
         bits = offered.key_length
         if bits is None or not length.accepts(bits):
-            differences.append(
-                f"KEY_LENGTH: got {bits}, expected {length.minimum} to {length.maximum}"
-            )
+            differences.append(f"KEY_LENGTH: got {bits}, expected {length}")
     differences += offered.unsupported
     if (refused := refused_lifetime(offered.lifetimes, configured.lifetimes)) is not None:
         differences.append(refused)

@@ -35,13 +35,14 @@ _SOFT_SHARE = 0.9  # of the octets an SA may carry, after which a successor is n
 
 async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     """Negotiate a pair of ESP SAs for ``connection``."""
-    group = phase2_proposal.offered_group(connection.offered_suites)
+    suites = connection.offered_suites
+    group = suites[0].group
     pair = generate(group, x.entropy) if group else None
     spi = await x.allocate_spi()
     encapsulated = x.encapsulated
     ni = new_nonce(x.entropy)
     ours = client_ids(x.transport, connection)
-    offer = phase2_proposal.offer(connection.offered_suites, spi, encapsulated=encapsulated)
+    offer = phase2_proposal.offer(suites, spi, encapsulated=encapsulated)
     payloads = (offer, Nonce(ni), *_key_exchange(pair), *map(Identification.of, ours))
     reply = await Turn(
         (Hash(x.hash1(encode_chain(payloads))), *payloads),
@@ -51,7 +52,7 @@ async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     )
     x.peer_spi = phase2_proposal.first_spi(reply.one(SecurityAssociation))
     choice = phase2_proposal.check(
-        reply.one(SecurityAssociation), connection.offered_suites, encapsulated=encapsulated
+        reply.one(SecurityAssociation), suites, encapsulated=encapsulated
     )
     _check_returned_ids(reply, ours)
     nr = read_nonce(reply)

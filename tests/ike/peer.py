@@ -1,0 +1,540 @@
+"""A peer to test against: it speaks main mode and quick mode straight on, knowing nothing of ike/.
+
+Its cryptography is the standard library's and OpenSSL's, its payloads are those of wire/. It checks
+every proof the daemon sends and refuses with an AssertionError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from isakmpd.crypto.groups import prime, public_length
+from isakmpd.wire.attributes import Attribute
+from isakmpd.wire.header import Header, decode_header
+from isakmpd.wire.identities import Identity
+from isakmpd.wire.numbers import (
+    AuthenticationAlgorithm,
+    Doi,
+    EncapsulationMode,
+    EncryptionAlgorithm,
+    EspTransform,
+    ExchangeType,
+    Flags,
+    GroupDescription,
+    HashAlgorithm,
+    NotifyType,
+    PayloadType,
+    Protocol,
+)
+from isakmpd.wire.payloads import (
+    Chain,
+    Delete,
+    Hash,
+    Identification,
+    KeyExchange,
+    NatDiscovery,
+    Nonce,
+    Notification,
+    Payload,
+    Proposal,
+    SecurityAssociation,
+    Transform,
+    VendorId,
+    decode_chain,
+    encode_chain,
+)
+from isakmpd.wire.vendor_ids import Vendor
+
+HASHES = {
+    HashAlgorithm.MD5: "md5",
+    HashAlgorithm.SHA: "sha1",
+    HashAlgorithm.SHA2_256: "sha256",
+    HashAlgorithm.SHA2_384: "sha384",
+    HashAlgorithm.SHA2_512: "sha512",
+}
+AUTHENTICATION_KEYS = {
+    AuthenticationAlgorithm.NONE: 0,
+    AuthenticationAlgorithm.HMAC_MD5: 16,
+    AuthenticationAlgorithm.HMAC_SHA: 20,
+    AuthenticationAlgorithm.HMAC_SHA2_256: 32,
+    AuthenticationAlgorithm.HMAC_SHA2_384: 48,
+    AuthenticationAlgorithm.HMAC_SHA2_512: 64,
+}
+
+
+@dataclass(frozen=True)
+class Phase1:
+    """What the peer offers, or chooses, in main mode."""
+
+    encryption: EncryptionAlgorithm = EncryptionAlgorithm.AES_CBC
+    key_length: int | None = 128
+    hash: HashAlgorithm = HashAlgorithm.SHA
+    group: GroupDescription = GroupDescription.MODP_1024
+    seconds: int | None = 3600
+    authentication: int = 1
+    more: tuple[Attribute, ...] = ()
+
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The transform's attributes, numbered by RFC 2409 appendix A."""
+        found = [
+            Attribute.of(1, self.encryption),
+            Attribute.of(2, self.hash),
+            Attribute.of(3, self.authentication),
+            Attribute.of(4, self.group),
+        ]
+        if self.seconds is not None:
+            found += [Attribute.of(11, 1), Attribute.of(12, self.seconds)]
+        if self.key_length is not None:
+            found.append(Attribute.of(14, self.key_length))
+        return (*found, *self.more)
+
+    @property
+    def key_octets(self) -> int:
+        """The cipher's key."""
+        triple = self.encryption == EncryptionAlgorithm.TRIPLE_DES_CBC
+        return 24 if triple else (self.key_length or 128) // 8
+
+
+@dataclass(frozen=True)
+class Phase2:
+    """What the peer offers, or chooses, in quick mode."""
+
+    transform: EspTransform = EspTransform.AES
+    key_length: int | None = 128
+    authentication: AuthenticationAlgorithm = AuthenticationAlgorithm.HMAC_SHA
+    group: GroupDescription | None = GroupDescription.MODP_1024
+    mode: EncapsulationMode = EncapsulationMode.TUNNEL
+    seconds: int | None = 1200
+    kilobytes: int | None = None
+    more: tuple[Attribute, ...] = ()
+
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The transform's attributes, numbered by RFC 2407 section 4.5."""
+        found = []
+        if self.seconds is not None:
+            found += [Attribute.of(1, 1), Attribute.of(2, self.seconds)]
+        if self.kilobytes is not None:
+            found += [Attribute.of(1, 2), Attribute.of(2, self.kilobytes)]
+        found.append(Attribute.of(4, self.mode))
+        if self.authentication:
+            found.append(Attribute.of(5, self.authentication))
+        if self.group is not None:
+            found.append(Attribute.of(3, self.group))
+        if self.key_length is not None:
+            found.append(Attribute.of(6, self.key_length))
+        return (*found, *self.more)
+
+    @property
+    def key_octets(self) -> tuple[int, int]:
+        """What is taken of KEYMAT: encryption, then authentication."""
+        encryption = (self.key_length or 128) // 8
+        if self.transform == EspTransform.TRIPLE_DES:
+            encryption = 24
+        if self.transform == EspTransform.AES_GCM_16:
+            encryption += 4
+        return encryption, AUTHENTICATION_KEYS[self.authentication]
+
+
+def security_association(
+    protocol: Protocol, spi: bytes, *transforms: tuple[int, tuple[Attribute, ...]]
+) -> SecurityAssociation:
+    """One proposal of the given (transform id, attributes)."""
+    numbered = tuple(Transform(at, *transform) for at, transform in enumerate(transforms, 1))
+    return SecurityAssociation(Doi.IPSEC, 1, (Proposal(1, protocol, spi, numbered),))
+
+
+def key_pair(group: GroupDescription, exponent: int = 0x6B2F) -> tuple[int, bytes]:
+    """A secret exponent, short to be quick, and its public value."""
+    return exponent, pow(2, exponent, prime(group)).to_bytes(public_length(group))
+
+
+@dataclass
+class Peer:
+    """One end of a conversation; what it says next depends on what it heard."""
+
+    address: IPv4Address
+    remote: IPv4Address
+    key: bytes = b"mekmitasdigoat"
+    offer: Phase1 = field(default_factory=Phase1)
+    vendors: tuple[bytes, ...] = (Vendor.NAT_T_RFC.value, Vendor.DPD.value)
+    identity: Identity | None = None
+    notifies: tuple[NotifyType, ...] = ()  # sent along with the last message
+    cookie: bytes = b"peercook"
+    nonce: bytes = b"the peer's nonce"
+    port: int = 500
+    remote_port: int = 500
+    private_address: IPv4Address | None = None  # behind a NAT, where it differs from ``address``
+
+    def __post_init__(self) -> None:
+        self.cookies = (self.cookie, bytes(8))
+        self.exponent, self.public = key_pair(self.offer.group)
+        self.heard_vendors: tuple[bytes, ...] = ()
+        self.heard: list[Chain] = []
+        self.daemon_id: Identity | None = None
+
+    # Arithmetic of RFC 2409
+
+    def prf(self, key: bytes, *parts: bytes) -> bytes:
+        """HMAC with the negotiated hash."""
+        return hmac.new(key, b"".join(parts), HASHES[self.offer.hash]).digest()
+
+    def digest(self, *parts: bytes) -> bytes:
+        """The negotiated hash."""
+        return hashlib.new(HASHES[self.offer.hash], b"".join(parts)).digest()
+
+    def derive(self, ni: bytes, nr: bytes, g_xi: bytes, g_xr: bytes) -> None:
+        """Everything from SKEYID to the first IV."""
+        theirs = g_xi if self.public == g_xr else g_xr
+        modulus = prime(self.offer.group)
+        shared = pow(int.from_bytes(theirs), self.exponent, modulus)
+        g_xy = shared.to_bytes(public_length(self.offer.group))
+        cookies = b"".join(self.cookies)
+        self.skeyid = self.prf(self.key, ni, nr)
+        self.skeyid_d = self.prf(self.skeyid, g_xy, cookies, b"\0")
+        self.skeyid_a = self.prf(self.skeyid, self.skeyid_d, g_xy, cookies, b"\1")
+        skeyid_e = self.prf(self.skeyid, self.skeyid_a, g_xy, cookies, b"\2")
+        wanted = self.offer.key_octets
+        block = expanded = self.prf(skeyid_e, b"\0")
+        while len(expanded) < wanted:
+            block = self.prf(skeyid_e, block)
+            expanded += block
+        self.cipher_key = (skeyid_e if len(skeyid_e) >= wanted else expanded)[:wanted]
+        self.iv = self.digest(g_xi, g_xr)[: self.block]
+        self.g_xi, self.g_xr = g_xi, g_xr
+
+    @property
+    def block(self) -> int:
+        """The cipher's block size."""
+        return 8 if self.offer.encryption == EncryptionAlgorithm.TRIPLE_DES_CBC else 16
+
+    def cipher(self, iv: bytes) -> Cipher[CBC]:
+        """The negotiated cipher."""
+        triple = self.offer.encryption == EncryptionAlgorithm.TRIPLE_DES_CBC
+        algorithm = TripleDES(self.cipher_key) if triple else AES(self.cipher_key)
+        return Cipher(algorithm, CBC(iv))
+
+    def proof(self, *, of_initiator: bool, sa: bytes, identity: bytes) -> bytes:
+        """HASH_I or HASH_R."""
+        first, second = self.cookies
+        if of_initiator:
+            return self.prf(self.skeyid, self.g_xi, self.g_xr, first, second, sa, identity)
+        return self.prf(self.skeyid, self.g_xr, self.g_xi, second, first, sa, identity)
+
+    # Framing
+
+    def clear(
+        self,
+        *payloads: Payload,
+        exchange: ExchangeType = ExchangeType.ID_PROT,
+        message_id: int = 0,
+        cookies: tuple[bytes, bytes] | None = None,
+    ) -> bytes:
+        """A message in clear."""
+        first = payloads[0].type_on_wire if payloads else PayloadType.NONE
+        pair = cookies or self.cookies
+        header = Header(*pair, first, exchange, Flags.NONE, message_id)
+        return header.encode(encode_chain(payloads))
+
+    def seal(
+        self, payloads: tuple[Payload, ...], iv: bytes, exchange: ExchangeType, message_id: int
+    ) -> bytes:
+        """An encrypted message; the next IV is its last block."""
+        first = payloads[0].type_on_wire
+        return self.seal_octets(first, encode_chain(payloads), iv, exchange, message_id)
+
+    def seal_octets(
+        self, first: PayloadType, body: bytes, iv: bytes, exchange: ExchangeType, message_id: int
+    ) -> bytes:
+        """An encrypted message of any octets."""
+        header = Header(*self.cookies, first, exchange, Flags.ENCRYPTION, message_id)
+        encryptor = self.cipher(iv).encryptor()
+        return header.encode(encryptor.update(body + bytes(-len(body) % self.block)))
+
+    def read(self, datagram: bytes, iv: bytes | None = None) -> Chain:
+        """A message's payloads; encrypted ones want an IV."""
+        header, body = decode_header(datagram)
+        assert header.encrypted == (iv is not None)
+        if iv is not None:
+            body = self.cipher(iv).decryptor().update(body)
+        chain = decode_chain(header.next_payload, body)
+        assert not any(body[len(chain.octets) :]), "padding is zero"
+        self.heard.append(chain)
+        return chain
+
+    # Main mode as initiator
+
+    def sa(self) -> SecurityAssociation:
+        """The phase 1 proposal."""
+        return security_association(Protocol.ISAKMP, b"", (1, self.offer.attributes()))
+
+    def announced(self) -> tuple[Payload, ...]:
+        """Our vendor IDs."""
+        return tuple(VendorId(octets) for octets in self.vendors)
+
+    def mm1(self, *more: Payload) -> bytes:
+        """HDR, SA."""
+        self.sa_body = self.sa().body()
+        return self.clear(self.sa(), *self.announced(), *more)
+
+    def mm3(self, mm2: bytes) -> bytes:
+        """HDR, KE, Ni."""
+        header, _ = decode_header(mm2)
+        self.cookies = header.initiator_cookie, header.responder_cookie
+        chain = self.read(mm2)
+        (proposal,) = chain.one(SecurityAssociation).proposals
+        (chosen,) = proposal.transforms
+        assert chosen.attributes in [
+            transform.attributes
+            for offered in self.sa().proposals
+            for transform in offered.transforms
+        ]
+        self.heard_vendors = tuple(item.data for item in chain.all(VendorId))
+        return self.clear(KeyExchange(self.public), Nonce(self.nonce), *self.nat_discovery())
+
+    def mm5(self, mm4: bytes) -> bytes:
+        """HDR*, IDii, HASH_I."""
+        chain = self.read(mm4)
+        self.check_nat_discovery(chain)
+        public = chain.one(KeyExchange).value
+        self.derive(self.nonce, chain.one(Nonce).data, self.public, public)
+        return self.proved(of_initiator=True)
+
+    def finish(self, mm6: bytes) -> None:
+        """HDR*, IDir, HASH_R."""
+        self.check_proof(mm6, of_initiator=False)
+
+    # Main mode as responder
+
+    def mm2(self, mm1: bytes) -> bytes:
+        """HDR, SA."""
+        header, _ = decode_header(mm1)
+        assert header.responder_cookie == bytes(8)
+        self.cookies = header.initiator_cookie, self.cookie
+        chain = self.read(mm1)
+        self.heard_vendors = tuple(item.data for item in chain.all(VendorId))
+        self.sa_body = chain.body_of(SecurityAssociation)
+        offered = chain.one(SecurityAssociation)
+        (proposal,) = offered.proposals
+        wanted = [
+            transform
+            for transform in proposal.transforms
+            if set(replace(self.offer, seconds=None).attributes()) <= set(transform.attributes)
+        ]
+        answer = replace(offered, proposals=(replace(proposal, transforms=(wanted[0],)),))
+        return self.clear(answer, *self.announced())
+
+    def mm4(self, mm3: bytes) -> bytes:
+        """HDR, KE, Nr."""
+        chain = self.read(mm3)
+        self.check_nat_discovery(chain)
+        public = chain.one(KeyExchange).value
+        self.derive(chain.one(Nonce).data, self.nonce, public, self.public)
+        return self.clear(KeyExchange(self.public), Nonce(self.nonce), *self.nat_discovery())
+
+    def mm6(self, mm5: bytes) -> bytes:
+        """HDR*, IDir, HASH_R."""
+        self.check_proof(mm5, of_initiator=True)
+        return self.proved(of_initiator=False)
+
+    # Parts of both
+
+    def proved(self, *, of_initiator: bool) -> bytes:
+        """HDR*, ID, HASH; with the notifies behind."""
+        identity = Identification.of(self.identity or Identity.of_address(self.address))
+        proof = self.proof(of_initiator=of_initiator, sa=self.sa_body, identity=identity.body())
+        spi = b"".join(self.cookies)
+        notifies = [
+            Notification(Doi.IPSEC, Protocol.ISAKMP, kind, spi, b"") for kind in self.notifies
+        ]
+        payloads = (identity, Hash(proof), *notifies)
+        message = self.seal(payloads, self.iv, ExchangeType.ID_PROT, 0)
+        self.iv = message[-self.block :]
+        return message
+
+    def check_proof(self, message: bytes, *, of_initiator: bool) -> None:
+        """The daemon's proof is right and its message in order."""
+        chain = self.read(message, self.iv)
+        kinds = [payload.type_on_wire for payload in chain.payloads]
+        assert kinds[:2] == [PayloadType.ID, PayloadType.HASH]
+        self.iv = message[-self.block :]
+        identity = chain.body_of(Identification)
+        expected = self.proof(of_initiator=of_initiator, sa=self.sa_body, identity=identity)
+        assert chain.one(Hash).data == expected
+        self.daemon_id = chain.one(Identification).identity
+
+    def nat_d(self, address: IPv4Address, port: int) -> NatDiscovery:
+        """HASH(CKY-I | CKY-R | address | port)."""
+        return NatDiscovery(self.digest(*self.cookies, address.packed, port.to_bytes(2)))
+
+    @property
+    def nat_t(self) -> bool:
+        """Both ends announced RFC 3947."""
+        announced = Vendor.NAT_T_RFC.value
+        return announced in self.vendors and announced in self.heard_vendors
+
+    def nat_discovery(self) -> tuple[Payload, ...]:
+        """The remote end first, then our own as we know it."""
+        if not self.nat_t:
+            return ()
+        own = self.private_address or self.address
+        return (self.nat_d(self.remote, self.remote_port), self.nat_d(own, self.port))
+
+    def check_nat_discovery(self, chain: Chain) -> None:
+        """The daemon names our end as it sees it first, then its own; nothing unless agreed."""
+        expected = [
+            self.nat_d(self.address, self.port),
+            self.nat_d(self.remote, self.remote_port),
+        ]
+        assert chain.all(NatDiscovery) == (expected if self.nat_t else [])
+
+    # Phase 2
+
+    def phase2_iv(self, message_id: int) -> bytes:
+        """The first IV of an exchange."""
+        return self.digest(self.iv, message_id.to_bytes(4))[: self.block]
+
+    def protected(
+        self, *payloads: Payload, message_id: int, exchange: ExchangeType = ExchangeType.INFO
+    ) -> bytes:
+        """HDR*, HASH(1) and the rest: how every exchange of phase 2 begins."""
+        proof = Hash(self.prf(self.skeyid_a, message_id.to_bytes(4), encode_chain(payloads)))
+        return self.seal((proof, *payloads), self.phase2_iv(message_id), exchange, message_id)
+
+    def informed(self, datagram: bytes) -> Chain:
+        """The daemon's informational message, its HASH checked."""
+        header, _ = decode_header(datagram)
+        assert header.exchange_type == ExchangeType.INFO
+        chain = self.read(datagram, self.phase2_iv(header.message_id))
+        expected = self.prf(self.skeyid_a, header.message_id.to_bytes(4), chain.after_first)
+        assert chain.one(Hash).data == expected
+        return chain
+
+    def notify(
+        self,
+        kind: NotifyType,
+        data: bytes = b"",
+        *,
+        spi: bytes | None = None,
+        protocol: Protocol = Protocol.ISAKMP,
+    ) -> Notification:
+        """A notify that names the ISAKMP SA, or ``spi``."""
+        named = b"".join(self.cookies) if spi is None else spi
+        return Notification(Doi.IPSEC, protocol, kind, named, data)
+
+    def delete(self, protocol: Protocol, *spis: bytes) -> Delete:
+        """A Delete."""
+        return Delete(Doi.IPSEC, protocol, spis)
+
+
+@dataclass
+class QuickMode:
+    """One quick mode of a peer that has an ISAKMP SA."""
+
+    peer: Peer
+    offer: Phase2 = field(default_factory=Phase2)
+    message_id: int = 0x51C0DE01
+    spi: bytes = bytes.fromhex("0badcafe")
+    nonce: bytes = b"quick mode nonce"
+    ids: tuple[Identity, ...] = ()  # (initiator's, responder's)
+
+    def __post_init__(self) -> None:
+        self.iv = self.peer.phase2_iv(self.message_id)
+        self.exponent, self.public = 0, b""
+        if self.offer.group is not None:
+            self.exponent, self.public = key_pair(self.offer.group, 0x7A11)
+        self.their_public = b""
+        self.inbound_keys = self.outbound_keys = b""
+
+    @property
+    def mid(self) -> bytes:
+        """M-ID."""
+        return self.message_id.to_bytes(4)
+
+    def payloads(self) -> tuple[Payload, ...]:
+        """SA, Ni, KE, IDci, IDcr."""
+        sa = security_association(
+            Protocol.IPSEC_ESP, self.spi, (self.offer.transform, self.offer.attributes())
+        )
+        ke = (KeyExchange(self.public),) if self.public else ()
+        return (sa, Nonce(self.nonce), *ke, *map(Identification.of, self.ids))
+
+    def seal(self, *payloads: Payload) -> bytes:
+        """The next message."""
+        message = self.peer.seal(payloads, self.iv, ExchangeType.QUICK_MODE, self.message_id)
+        self.iv = message[-self.peer.block :]
+        return message
+
+    def read(self, datagram: bytes) -> Chain:
+        """The daemon's next message."""
+        header, _ = decode_header(datagram)
+        assert header.exchange_type == ExchangeType.QUICK_MODE
+        assert header.message_id == self.message_id
+        chain = self.peer.read(datagram, self.iv)
+        self.iv = datagram[-self.peer.block :]
+        return chain
+
+    def qm1(self, payloads: tuple[Payload, ...] | None = None) -> bytes:
+        """HDR*, HASH(1), SA, Ni, [KE], [IDci, IDcr]."""
+        rest = payloads or self.payloads()
+        proof = self.peer.prf(self.peer.skeyid_a, self.mid, encode_chain(rest))
+        return self.seal(Hash(proof), *rest)
+
+    def qm3(self, qm2: bytes) -> bytes:
+        """HDR*, HASH(3)."""
+        chain = self.read(qm2)
+        expected = self.peer.prf(self.peer.skeyid_a, self.mid, self.nonce, chain.after_first)
+        assert chain.payloads[0] == Hash(expected)
+        assert [item.identity for item in chain.all(Identification)] == list(self.ids)
+        ni, nr = self.nonce, chain.one(Nonce).data
+        self.derive(chain, ni, nr)
+        return self.seal(Hash(self.peer.prf(self.peer.skeyid_a, b"\0", self.mid, ni, nr)))
+
+    def qm2(self, qm1: bytes, payloads: tuple[Payload, ...] | None = None) -> bytes:
+        """HDR*, HASH(2), SA, Nr, [KE], [IDci, IDcr]."""
+        header, _ = decode_header(qm1)
+        self.message_id = header.message_id
+        self.iv = self.peer.phase2_iv(self.message_id)
+        chain = self.read(qm1)
+        expected = self.peer.prf(self.peer.skeyid_a, self.mid, chain.after_first)
+        assert chain.payloads[0] == Hash(expected)
+        self.ids = tuple(item.identity for item in chain.all(Identification))
+        self.ni = chain.one(Nonce).data
+        self.derive(chain, self.ni, self.nonce)
+        rest = payloads or self.payloads()
+        proof = self.peer.prf(self.peer.skeyid_a, self.mid, self.ni, encode_chain(rest))
+        return self.seal(Hash(proof), *rest)
+
+    def finish(self, qm3: bytes) -> None:
+        """HDR*, HASH(3)."""
+        chain = self.read(qm3)
+        expected = self.peer.prf(self.peer.skeyid_a, b"\0", self.mid, self.ni, self.nonce)
+        assert chain.payloads == (Hash(expected),)
+
+    def derive(self, chain: Chain, ni: bytes, nr: bytes) -> None:
+        """KEYMAT of both directions."""
+        shared = b""
+        if self.offer.group is not None:
+            modulus = prime(self.offer.group)
+            public = int.from_bytes(chain.one(KeyExchange).value)
+            shared = pow(public, self.exponent, modulus).to_bytes(public_length(self.offer.group))
+        self.their_spi = chain.one(SecurityAssociation).proposals[0].spi
+        self.inbound_keys = self.keymat(shared, self.spi, ni, nr)
+        self.outbound_keys = self.keymat(shared, self.their_spi, ni, nr)
+
+    def keymat(self, shared: bytes, spi: bytes, ni: bytes, nr: bytes) -> bytes:
+        """KEYMAT = K1 | K2 | ..."""
+        wanted = sum(self.offer.key_octets)
+        seed = b"".join((shared, bytes([Protocol.IPSEC_ESP]), spi, ni, nr))
+        block = octets = self.peer.prf(self.peer.skeyid_d, seed)
+        while len(octets) < wanted:
+            block = self.peer.prf(self.peer.skeyid_d, block, seed)
+            octets += block
+        return octets[:wanted]
