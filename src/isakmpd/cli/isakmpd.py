@@ -23,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
     if given.r is not None and not given.d:
-        parser.error("-r is for tests: it needs -d")
+        parser.error("-r makes every key predictable and is for tests only: it needs -d")
+    if given.p == given.N:
+        parser.error(f"-p and -N need two ports, expected another than {given.p} for one of them")
     return run(_options(given))
 
 
@@ -34,12 +36,13 @@ def _parser() -> argparse.ArgumentParser:
     flag("-6", dest="ipv6", action="store_true", help="use IPv6")
     flag("-c", metavar="FILE", type=Path, help=f"configuration file ({DEFAULT_CONFIGURATION})")
     flag("-D", metavar="class=level", action="append", default=[], help="debug a class (0-10, A)")
-    flag("-d", action="store_true", help="stay in the foreground and log to stderr")
+    flag("-d", action="store_true", help="stay in the foreground and log to standard error")
     flag("-f", metavar="FIFO", type=Path, help="listen for commands here; - is standard input")
     flag("-i", metavar="FILE", type=Path, help="write the process ID here")
     flag("-K", action="store_true", help="do without the policy check")
     flag("-L", action="store_true", help="capture IKE messages in clear")
     flag("-l", metavar="FILE", type=Path, help="capture IKE messages to this file")
+    flag("-N", metavar="PORT", type=_port, default=4500, help="UDP port of NAT traversal (4500)")
     flag("-n", action="store_true", help="negotiate, but carry nothing")
     flag("-p", metavar="PORT", type=_port, default=500, help="UDP port of IKE (500)")
     flag("-R", metavar="FILE", type=Path, help="write the report of SIGUSR1 here")
@@ -66,6 +69,7 @@ def _options(given: argparse.Namespace) -> Options:
         capture_file=given.l,
         capture=given.L or given.l is not None,
         port=given.p,
+        nat_t_port=given.N,
         families=families or (4, 6),
         foreground=given.d,
         verbose=given.v,

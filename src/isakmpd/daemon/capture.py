@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from isakmpd.daemon.opener import Opener, open_ourselves
 from isakmpd.ike.transport import Transport
 
 LINKTYPE_LOOP: Final = 108  # the frame begins with an address family, as OpenBSD numbers them
@@ -34,11 +35,16 @@ class PacketCapture:
     """
 
     def __init__(
-        self, path: Path, log: Callable[[str], None], wall_clock: Callable[[], float]
+        self,
+        path: Path,
+        log: Callable[[str], None],
+        wall_clock: Callable[[], float],
+        opener: Opener = open_ourselves,
     ) -> None:
         self._path = path
         self._log = log
         self._wall_clock = wall_clock
+        self._opener = opener
         self._descriptor: int | None = None
 
     @property
@@ -53,7 +59,7 @@ class PacketCapture:
             return
         wanted = path or self._path
         try:
-            self._descriptor = _open(wanted)
+            self._descriptor = _open(wanted, self._opener)
         except OSError as error:
             self._log(f'log_packet_init: fopen ("{wanted}", "w") failed: {error.strerror}')
         except ValueError as error:
@@ -131,10 +137,10 @@ def _checksum(octets: bytes) -> int:
     return 0xFFFF - int.from_bytes(padded) % 0xFFFF
 
 
-def _open(path: Path) -> int:
+def _open(path: Path, opener: Opener) -> int:
     """Open the file to append to it; raises OSError, or ValueError for a file not to touch."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
+    descriptor = opener(path, flags)
     try:
         found = os.fstat(descriptor)
         _judge(found)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Protocol
 
 from isakmpd.control import commands as fifo
-from isakmpd.control.log_levels import LogLevels
 from isakmpd.control.result import sa_listing
 from isakmpd.daemon.capture import PacketCapture
 from isakmpd.daemon.configuration import LiveConfiguration
@@ -23,14 +22,14 @@ class Daemon(Protocol):
     def now(self) -> float:
         """Tell the engine's time, in seconds."""
 
-    def settle(self) -> None:
-        """Carry out what the engine wants by now."""
-
     def reinitialize(self) -> None:
         """Read the configuration anew, as for SIGHUP."""
 
     def configuration_changed(self) -> None:
-        """Take ``C`` commands into force, now or soon."""
+        """Take ``C`` commands into force soon."""
+
+    def settle_configuration(self) -> None:
+        """Take ``C`` commands into force now."""
 
     def write_report(self) -> None:
         """Write the report file, as for SIGUSR1."""
@@ -40,26 +39,24 @@ class Daemon(Protocol):
 
 
 class Commands:
-    """Dispatch parsed commands; whatever they ask, nothing is raised."""
+    """Dispatch parsed commands."""
 
     def __init__(
         self,
         daemon: Daemon,
         configuration: LiveConfiguration,
         capture: PacketCapture,
-        levels: LogLevels,
         paths: RunPaths,
         log: DaemonLog,
     ) -> None:
         self._daemon = daemon
         self._configuration = configuration
         self._capture = capture
-        self._levels = levels
         self._paths = paths
         self._log = log
 
     def run(self, command: fifo.Command | fifo.BadCommand) -> None:
-        """Carry out one command."""
+        """Carry out one command, after all that earlier ones have changed."""
         match command:
             case fifo.BadCommand():
                 self._log(command.text)
@@ -69,10 +66,16 @@ class Commands:
             case fifo.GetValue():
                 value = self._configuration.bindings.get(command.section, command.tag)
                 self._write_result(f"{value}\n" if value is not None else "")
+            case _:
+                self._daemon.settle_configuration()
+                self._act(command)
+
+    def _act(self, command: fifo.Command) -> None:
+        match command:
             case fifo.SetLogLevel():
-                self._log.all(self._levels.set_level(command.which, command.level))
+                self._log.all(self._log.levels.set_level(command.which, command.level))
             case fifo.ToggleLogLevels():
-                self._log.all(self._levels.toggle())
+                self._log.all(self._log.levels.toggle())
             case fifo.StartCapture():
                 self._capture.start(Path(command.path) if command.path else None)
             case fifo.StopCapture():
@@ -86,14 +89,17 @@ class Commands:
                 self._daemon.shut_down()
             case _:
                 self._ask_engine(command)
-                self._daemon.settle()
 
     def _ask_engine(self, command: fifo.Command) -> None:
         engine, now = self._daemon.engine, self._daemon.now()
         match command:
             case fifo.Connect():
+                self._configuration.tell_held()
                 if not engine.establish(command.name, now):
                     self._log(f"ui_connect: there is no connection or peer {command.name}")
+            case fifo.Teardown(phase=1):
+                if not engine.teardown_peer(command.name, now):
+                    self._log(f"ui_teardown: there is no peer {command.name}")
             case fifo.Teardown():
                 if not engine.teardown(command.name, now):
                     self._log(f"ui_teardown: there is no connection {command.name}")

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from isakmpd.config.bindings import Bindings, Change
-from isakmpd.config.model import Configuration
+from isakmpd.config.model import Configuration, Problem
 from isakmpd.config.read import read
 from isakmpd.daemon.interfaces import address_of_interface, netmask_of_interface
-from isakmpd.daemon.options import DEFAULT_CONFIGURATION
+from isakmpd.daemon.opener import Opener, open_ourselves
+from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.secret_files import UnsafeFileError, read_secret_file
+from isakmpd.ipsec.choice import choose_stack
 
 
 class UnusableError(Exception):
@@ -18,24 +20,80 @@ class UnusableError(Exception):
 
 
 class LiveConfiguration:
-    """Hold the bindings in force and what they mean."""
+    """Hold the bindings, as ``C`` commands have changed them, and the meaning that is in force.
 
-    def __init__(self, file: Path | None, port: int, log: Callable[[str], None]) -> None:
-        """Read the file; raises UnusableError for one that was named and cannot be read."""
-        self._file = file
-        self._port = port
+    What would bring a new fault never comes into force: a tunnel that works is worth more than
+    the half of a change.
+    """
+
+    def __init__(
+        self, options: Options, log: Callable[[str], None], opener: Opener = open_ourselves
+    ) -> None:
+        """Read the file; raises UnusableError for what cannot be read or run with."""
+        self._options = options
         self._log = log
-        self._told: set[str] = set()
+        self._opener = opener
+        self._told: set[Problem] = set()
+        self.held: tuple[Problem, ...] = ()  # the faults that keep changes from coming into force
         self.bindings = self._load()
         self.current = self._read(self.bindings)
-        self._tell(self.current)
+        self._tell(self.current.problems + self.current.warnings)
+        self._judge(self.current)
+
+    def reload(self) -> bool:
+        """Read the file anew; False, and everything as before, if anything in it is wrong."""
+        try:
+            bindings = self._load()
+            fresh = self._read(bindings)
+            self._judge(fresh)
+        except UnusableError as problem:
+            self._log(f"{problem}; the last good configuration stays in force")
+            return False
+        if fresh.problems:
+            for fault in fresh.problems:
+                self._log(str(fault))
+            self._log("the configuration has faults; the last good one stays in force")
+            return False
+        self.bindings, self.current, self.held = bindings, fresh, ()
+        self._told.clear()
+        self._tell(fresh.warnings)
+        return True
+
+    def change(self, change: Change) -> bool:
+        """Carry out a ``C`` command; False when it was refused, which the log explains."""
+        refusals = self.bindings.apply([change])
+        for refusal in refusals:
+            self._log(refusal)
+        return not refusals
+
+    def settle(self) -> bool:
+        """Take what ``C`` commands have changed into force; False while that has new faults."""
+        fresh = self._read(self.bindings)
+        known = set(self.current.problems)
+        self.held = tuple(fault for fault in fresh.problems if fault not in known)
+        if not self.held:
+            try:
+                self._judge(fresh)
+            except UnusableError as problem:
+                self.held = (Problem("FIFO", 0, str(problem)),)
+        if self.held:
+            return False
+        self.current = fresh
+        self._tell(fresh.warnings)
+        return True
+
+    def tell_held(self) -> None:
+        """Log why the changes so far are not in force, each reason once."""
+        if self._tell(self.held):
+            self._log("what C commands have changed comes into force once this is mended")
 
     def _load(self) -> Bindings:
-        path = self._file or DEFAULT_CONFIGURATION
+        named = self._options.configuration_file
+        path = named or DEFAULT_CONFIGURATION
         try:
-            text = read_secret_file(path).decode("utf-8", "surrogateescape")
+            text = read_secret_file(path, self._opener).decode("utf-8", "surrogateescape")
         except FileNotFoundError as problem:
-            if self._file is not None:
+            if named is not None:
                 raise UnusableError(f"{path}: there is no such file") from problem
             self._log(f"{path}: there is no such file, built-in defaults apply")
             text = ""
@@ -46,48 +104,31 @@ class LiveConfiguration:
     def _read(self, bindings: Bindings) -> Configuration:
         return read(
             bindings,
-            default_port=self._port,
+            default_port=self._options.port,
             resolve=address_of_interface,
             resolve_netmask=netmask_of_interface,
         )
 
-    def reload(self) -> bool:
-        """Read the file anew; False, and everything as before, if anything in it is wrong."""
+    def _judge(self, configuration: Configuration) -> None:
+        """Raise UnusableError for what this version cannot run with."""
+        general, options = configuration.general, self._options
+        if options.policy and general.use_keynote:
+            raise UnusableError(
+                "policy files are not supported by this version: start with -K, or set "
+                "[General]:Use-Keynote= no, to do without the policy check"
+            )
         try:
-            bindings = self._load()
-        except UnusableError as problem:
-            self._log(f"{problem}; the last good configuration stays in force")
-            return False
-        fresh = self._read(bindings)
-        if fresh.problems:
-            for fault in fresh.problems:
-                self._log(str(fault))
-            self._log("the configuration file has faults; the last good configuration stays")
-            return False
-        self.bindings, self.current = bindings, fresh
-        self._told.clear()
-        self._tell(fresh)
-        return True
+            choose_stack(general.ipsec_stack, kernel_takes_part=options.kernel_takes_part)
+        except ValueError as problem:
+            raise UnusableError(str(problem)) from problem
 
-    def change(self, change: Change) -> bool:
-        """Carry out a ``C`` command; False when it was refused, which the log explains."""
-        refusals = self.bindings.apply([change])
-        for refusal in refusals:
-            self._log(refusal)
-        return not refusals
-
-    def settle(self) -> Configuration:
-        """Take what ``C`` commands have changed so far into force."""
-        self.current = self._read(self.bindings)
-        self._tell(self.current)
-        return self.current
-
-    def _tell(self, configuration: Configuration) -> None:
-        """Log problems and warnings that have not been told yet."""
-        for note in (*configuration.problems, *configuration.warnings):
-            if str(note) not in self._told:
-                self._told.add(str(note))
-                self._log(str(note))
+    def _tell(self, notes: tuple[Problem, ...]) -> bool:
+        """Log what has not been told yet; False when all has."""
+        fresh = [note for note in notes if note not in self._told]
+        self._told.update(fresh)
+        for note in fresh:
+            self._log(str(note))
+        return bool(fresh)
 
 
 def _sentence(path: Path, problem: OSError | UnsafeFileError) -> str:

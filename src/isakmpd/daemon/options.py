@@ -20,6 +20,7 @@ class Options:
     capture_file: Path | None = None
     capture: bool = False
     port: int = 500
+    nat_t_port: int = 4500
     families: tuple[int, ...] = (4, 6)
     foreground: bool = False
     verbose: bool = False

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable
 
 from isakmpd.control.log_levels import LogLevels
+from isakmpd.daemon.fifo import STANDARD_INPUT
 from isakmpd.daemon.log import DaemonLog, DescriptorSink, SyslogSink
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.service import Service, StartError
@@ -15,33 +15,34 @@ from isakmpd.daemon.service import Service, StartError
 
 def run(options: Options) -> int:
     """Run until told to stop; the exit status is 0, or 1 when starting failed."""
+    _fill_standard_descriptors()
+    # Until it has started, problems go where the administrator looks: to the terminal.
+    log = DaemonLog(DescriptorSink(), LogLevels(), options.verbose)
     if options.foreground:
-        log = DaemonLog(DescriptorSink(), LogLevels(), options.verbose)
         return _serve(options, log, lambda: None)
-    return _detach(options)
+    return _detach(options, log)
 
 
 def _serve(options: Options, log: DaemonLog, ready: Callable[[], None]) -> int:
-    levels = log.levels
     loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
     service = Service(options, loop, log)
     loop.set_exception_handler(service.failed)
     try:
-        service.start(levels)
+        service.start()
     except StartError as problem:
         log.fatal(f"isakmpd: {problem}")
+        loop.close()
         return 1
-    ready()
     try:
+        ready()
         loop.run_forever()
     finally:
         service.close()
         loop.close()
-    return service.status
+    return 0
 
 
-def _detach(options: Options) -> int:
+def _detach(options: Options, log: DaemonLog) -> int:
     """Fork; the parent stays until the child has started, so that its status tells the truth."""
     reader, writer = os.pipe()
     if os.fork():
@@ -50,24 +51,26 @@ def _detach(options: Options) -> int:
         return 0 if started else 1
     os.close(reader)
     os.setsid()
-    levels = LogLevels()
 
     def ready() -> None:
         log.sink = SyslogSink()
-        _let_go_of_terminal()
+        _let_go_of_terminal(keep_input=options.fifo == STANDARD_INPUT)
         os.write(writer, b"1")
         os.close(writer)
 
-    # Until then problems go where the administrator looks: to the terminal.
-    log = DaemonLog(DescriptorSink(), levels, options.verbose)
-    status = _serve(options, log, ready)
-    sys.stderr.flush()
-    os._exit(status)
+    return _serve(options, log, ready)
 
 
-def _let_go_of_terminal() -> None:
+def _fill_standard_descriptors() -> None:
+    """Open what is closed of 0, 1 and 2, lest a socket takes its number and gets the log."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
+
+def _let_go_of_terminal(*, keep_input: bool) -> None:
     os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
+    for descriptor in (0, 1, 2)[keep_input:]:
         os.dup2(null, descriptor)
     os.close(null)

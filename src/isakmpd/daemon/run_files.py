@@ -7,12 +7,15 @@ ours is left alone, and no link is followed.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
+
+from isakmpd.daemon.opener import Opener, open_ourselves
 
 DEFAULT_RUN_DIRECTORY: Final = Path("/var/run")
 PRIVATE: Final = 0o600
@@ -60,6 +63,64 @@ class RunPaths:
             result=here / "isakmpd.result",
             capture=(capture or here / "isakmpd.pcap").absolute(),
         )
+
+
+class RunLock:
+    """Keep a run directory for one daemon: two would overwrite each other's files."""
+
+    def __init__(self, run_directory: Path) -> None:
+        """Take the lock; raises RunFileError, with who may hold it."""
+        self._path = run_directory.absolute() / "isakmpd.lock"
+        try:
+            self._descriptor = self._take()
+        except BlockingIOError as held:
+            raise RunFileError(
+                f"another isakmpd uses the run directory {run_directory}; stop that, or name"
+                " another with --run-dir"
+            ) from held
+        except FileNotFoundError as missing:
+            raise RunFileError(f"there is no run directory {run_directory}") from missing
+        except OSError as error:
+            raise RunFileError(f"cannot lock {self._path}: {error.strerror}") from error
+
+    def release(self) -> None:
+        """Let the next daemon have the directory."""
+        with contextlib.suppress(OSError):
+            self._path.unlink()
+        os.close(self._descriptor)
+
+    def _take(self) -> int:
+        while True:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(self._path, flags, PRIVATE)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # Whoever held it until now may have removed the file we have open.
+                if os.path.samestat(os.fstat(descriptor), self._path.stat()):
+                    return descriptor
+            except FileNotFoundError:
+                pass
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+
+
+def write_in_place(path: Path, text: str, opener: Opener = open_ourselves) -> None:
+    """Write a file in a directory that is not ours, where nothing can be put beside it; raises
+    RunFileError.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        with os.fdopen(opener(path, flags), "wb") as file:
+            found = os.fstat(file.fileno())
+            ours = found.st_uid in (0, os.geteuid()) and found.st_nlink == 1
+            if not stat.S_ISREG(found.st_mode) or not ours or found.st_mode & 0o077:
+                raise RunFileError(f"will not write {path}: expected a file of our own, mode 0600")
+            file.truncate()
+            file.write(text.encode())
+    except OSError as error:
+        raise RunFileError(f"cannot write {path}: {error.strerror}") from error
 
 
 def write_whole(path: Path, text: str, mode: int = PRIVATE) -> None:

@@ -6,19 +6,21 @@ import os
 import stat
 from pathlib import Path
 
+from isakmpd.daemon.opener import Opener, open_ourselves
+
 
 class UnsafeFileError(Exception):
     """A file with secrets is open to others; the message says how to close it."""
 
 
-def read_secret_file(path: Path) -> bytes:
+def read_secret_file(path: Path, opener: Opener = open_ourselves) -> bytes:
     """Read a file that only root or this process's user may read and write.
 
     Raises OSError where it cannot be read and UnsafeFileError where it should not be. What is
     judged is the open file: replacing the path meanwhile gains nothing.
     """
     # NONBLOCK: a FIFO under that name would hold the daemon forever.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    descriptor = opener(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
         _judge(path, os.fstat(descriptor))
         return file.read()

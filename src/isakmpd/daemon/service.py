@@ -5,26 +5,30 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import time
-import traceback
 from collections import deque
-from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-from isakmpd.control.commands import CommandStream
-from isakmpd.control.log_levels import LogLevels
+from isakmpd.control.commands import BadCommand, Command, CommandStream
 from isakmpd.control.report import report_lines, report_text
 from isakmpd.daemon.capture import PacketCapture
 from isakmpd.daemon.commands import Commands
 from isakmpd.daemon.configuration import LiveConfiguration, UnusableError
 from isakmpd.daemon.data_plane import DataPlane, Surroundings
-from isakmpd.daemon.fifo import CommandSource, FifoError, open_command_source
+from isakmpd.daemon.engine_loop import EngineLoop, Outlets, internal_error
+from isakmpd.daemon.fifo import FifoError, open_command_source
 from isakmpd.daemon.log import DaemonLog, time_stamp
+from isakmpd.daemon.opener import opener_for
 from isakmpd.daemon.options import Options
+from isakmpd.daemon.pending_changes import PendingChanges
 from isakmpd.daemon.run_files import (
     RunFileError,
+    RunLock,
     RunPaths,
     remove_pid,
+    write_in_place,
     write_pid,
     write_whole,
 )
@@ -32,15 +36,12 @@ from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.ike import ipsec
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.entropy import Entropy, SeededEntropy
-from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack, Verbose
 from isakmpd.ike.transport import Transport
-from isakmpd.ipsec.choice import StackKind, choose_stack
+from isakmpd.ipsec.choice import Choice, StackKind, choose_stack
 from isakmpd.ipsec.none import NoStack
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp, Privileged
 
-NAT_T_PORT = 4500
-CONFIGURATION_REST = 0.3  # seconds without a further C command before they take effect
 ADDRESS_INTERVAL = 10.0  # seconds between two looks for Listen-on addresses that were missing
 
 
@@ -55,12 +56,11 @@ class Service:
         self._options = options
         self._loop = loop
         self._log = log
-        self._reports: deque[ipsec.Answer | ipsec.Event] = deque()
-        self._settling = False
-        self._tick: asyncio.TimerHandle | None = None
-        self._rest: asyncio.TimerHandle | None = None
         self._stream = CommandStream()
-        self.status = 0
+        self._unread: deque[Command | BadCommand] = deque()
+        self._open_things = ExitStack()
+        self._leaving = False
+        self.running = EngineLoop(loop, log)
         self.paths = RunPaths.under(
             options.run_directory,
             fifo=options.fifo,
@@ -71,56 +71,62 @@ class Service:
 
     # Beginning
 
-    def start(self, levels: LogLevels) -> None:
+    def start(self, privileged: Privileged | None = None) -> None:
         """Open everything and begin; raises StartError and leaves nothing open behind it."""
         self._log("isakmpd: starting")
-        undo: list[Callable[[], object]] = []
         try:
-            self._open(levels, undo)
-        except (UnusableError, FifoError, RunFileError, ValueError, OSError) as problem:
-            for close in reversed(undo):
-                close()
+            self._open(privileged or InProcess())
+        except (UnusableError, FifoError, RunFileError, StartError, OSError) as problem:
+            self._open_things.close()
             raise StartError(_sentence(problem)) from problem
+        except BaseException:
+            self._open_things.close()
+            raise
 
-    def _open(self, levels: LogLevels, undo: list[Callable[[], object]]) -> None:
-        options = self._options
-        self._configuration = LiveConfiguration(options.configuration_file, options.port, self._log)
-        self._apply_log_settings(levels)
-        general = self._configuration.current.general
-        if options.policy and general.use_keynote:
-            raise ValueError(
-                "policy files are not supported by this version: start with -K, or set "
-                "[General]:Use-Keynote= no, to do without the policy check"
-            )
-        choice = choose_stack(general.ipsec_stack, kernel_takes_part=options.kernel_takes_part)
+    def _open(self, privileged: Privileged) -> None:
+        options, closing = self._options, self._open_things
+        self._privileged = privileged
+        closing.callback(privileged.close)
+        self._opener = opener_for(options.run_directory, privileged)
+        self._configuration = LiveConfiguration(options, self._log, self._opener)
+        self._apply_log_settings()
+        self._log.all(line for text in options.log_levels for line in self._log.levels.assign(text))
+        choice = self._chosen_stack()
         self._log(choice.sentence)
+        self._stack_at_start = choice.kind
+        lock = RunLock(options.run_directory)
+        closing.callback(lock.release)
         self._commands_from = open_command_source(self.paths.fifo)
-        undo.append(self._commands_from.close)
-        self._privileged: Privileged = InProcess()
-        undo.append(self._privileged.close)
+        closing.callback(self._commands_from.close)
         entropy = self._entropy()
         self._stack = self._open_stack(choice.kind, entropy)
-        undo.append(self._stack.close)
-        self._udp = self._open_sockets(general.listen_on)
-        undo.append(self._udp.close)
+        closing.callback(self._stack.close)
+        self._udp = self._open_sockets()
+        closing.callback(self._udp.close)
         write_pid(self.paths.pid, os.getpid())
-        self._capture = PacketCapture(self.paths.capture, self._log, time.time)
+        closing.callback(remove_pid, self.paths.pid, os.getpid())
+        capture = PacketCapture(self.paths.capture, self._log, time.time, self._opener)
+        closing.callback(capture.stop)
         if options.capture:
-            self._capture.start()
+            capture.start()
         self.engine = Engine(
             self._configuration.current,
             entropy,
             usage=self._stack.usage,
             local_address=self._udp.local_address_for,
             ike_port=options.port,
-            nat_t_port=NAT_T_PORT,
+            nat_t_port=options.nat_t_port,
         )
-        self._commands = Commands(
-            self, self._configuration, self._capture, levels, self.paths, self._log
-        )
-        self._levels = levels
-        self._listen_to_administrator()
+        self.running.attach(self.engine, Outlets(self._udp, self._stack, capture))
+        self._pending = PendingChanges(self._configuration, self._loop, self._take_changes)
+        self._commands = Commands(self, self._configuration, capture, self.paths, self._log)
+        # What standard input says at once is said to a daemon that has begun.
         self._loop.call_soon(self._begin)
+        self._listen_to_administrator()
+
+    def _chosen_stack(self) -> Choice:
+        wanted = self._configuration.current.general.ipsec_stack
+        return choose_stack(wanted, kernel_takes_part=self._options.kernel_takes_part)
 
     def _entropy(self) -> Entropy:
         if self._options.seed is None:
@@ -132,175 +138,136 @@ class Service:
 
     def _open_stack(self, kind: StackKind, entropy: Entropy) -> DataPlane | NoStack:
         if kind is StackKind.NONE:
-            return NoStack(self._report, entropy)
+            return NoStack(self.running.report, entropy)
+        options = self._options
         surroundings = Surroundings(
             self._privileged,
             self._loop,
-            self._options.run_directory.absolute(),
+            options.run_directory.absolute(),
             self._log,
             self._send_udp_esp,
-            udp_ports=(self._options.port, NAT_T_PORT),
-            families=self._options.families,
+            entropy=entropy,
+            udp_ports=(options.port, options.nat_t_port),
+            families=options.families,
         )
-        return DataPlane(surroundings, self._report)
+        try:
+            return DataPlane(surroundings, self.running.report)
+        except PermissionError as problem:
+            raise StartError(
+                f"the userspace IPsec stack cannot be opened: {_sentence(problem)}; it takes root,"
+                " or CAP_NET_ADMIN and CAP_NET_RAW; with -n nothing is carried and neither needed"
+            ) from problem
 
     def _send_udp_esp(self, *packet: Any) -> int:
         return self._udp.send_esp(*packet)
 
-    def _open_sockets(self, listen_on: tuple[str, ...]) -> UdpSockets:
-        stack = self._stack
+    def _open_sockets(self) -> UdpSockets:
+        stack, options = self._stack, self._options
         bind: Bind = self._bind_unmarked
-        receivers = Receivers(self._received, _ignore_esp)
+        receivers = Receivers(self.running.received, _ignore_esp)
         if isinstance(stack, DataPlane):
-            bind, receivers = stack.bind_udp, Receivers(self._received, stack.receive_udp_esp)
+            bind = stack.bind_udp
+            receivers = Receivers(self.running.received, stack.receive_udp_esp)
+        ports = Ports(options.port, options.nat_t_port)
         udp = UdpSockets(
-            bind,
-            receivers,
-            self._loop,
-            self._log,
-            ports=Ports(self._options.port, NAT_T_PORT),
-            families=self._options.families,
+            bind, receivers, self._loop, self._log, ports=ports, families=options.families
         )
-        failures = udp.listen(listen_on)
+        failures = udp.listen(self._configuration.current.general.listen_on)
         if failures:
             udp.close()
-            raise ValueError("; ".join(failures))
+            raise StartError("; ".join(failures))
         return udp
 
-    def _bind_unmarked(self, address: ipsec.Address, port: int) -> Any:
+    def _bind_unmarked(self, address: ipsec.Address, port: int) -> socket.socket:
         return self._privileged.bind_udp(BindUdp(address, port))
 
-    def _apply_log_settings(self, levels: LogLevels) -> None:
+    def _apply_log_settings(self) -> None:
         general = self._configuration.current.general
         self._log.verbose = self._options.verbose or general.log_verbose
         for name, level in general.log_levels.items():
-            levels.assign(f"{name}={level}")
-        for text in self._options.log_levels:
-            self._log.all(levels.assign(text))
-
-    def _listen_to_administrator(self) -> None:
-        self._watch_commands(self._commands_from)
-        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
-        self._loop.add_signal_handler(signal.SIGUSR1, self.write_report)
-        self._loop.add_signal_handler(signal.SIGTERM, self.shut_down)
-        if self._options.foreground:
-            self._loop.add_signal_handler(signal.SIGINT, self.shut_down)
-
-    def _watch_commands(self, source: CommandSource) -> None:
-        try:
-            self._loop.add_reader(source.fileno(), self._read_commands)
-        except PermissionError:  # a regular file as standard input cannot be watched, only read
-            self._loop.call_soon(self._read_all_commands)
+            self._log.levels.assign(f"{name}={level}")
 
     def _begin(self) -> None:
-        self.engine.start(self.now())
+        self.running.run(self.engine.start, self.now())
         self._look_for_addresses()
-        self.settle()
 
     def _look_for_addresses(self) -> None:
         self._udp.retry_missing()
         self._loop.call_later(ADDRESS_INTERVAL, self._look_for_addresses)
 
-    # What arrives
+    # What the administrator says
 
-    def now(self) -> float:
-        """Tell the engine's time, in seconds."""
-        return self._loop.time()
-
-    def _received(self, octets: bytes, transport: Transport) -> None:
-        self.engine.receive(octets, transport, self.now())
-        self.settle()
-
-    def _report(self, message: ipsec.Answer | ipsec.Event) -> None:
-        """Take what the stack says; the engine hears it when it is not in the middle of a call."""
-        self._reports.append(message)
-        if not self._settling and len(self._reports) == 1:
-            self._loop.call_soon(self.settle)
-
-    def _fall_due(self) -> None:
-        self._tick = None
-        self.engine.tick(self.now())
-        self.settle()
+    def _listen_to_administrator(self) -> None:
+        try:
+            self._loop.add_reader(self._commands_from.fileno(), self._read_commands)
+        except PermissionError:  # a regular file as standard input cannot be watched, only read
+            self._loop.call_soon(self._read_file)
+        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+        self._loop.add_signal_handler(signal.SIGUSR1, self._asked_for_report)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self.shut_down)
 
     def _read_commands(self) -> None:
         octets = self._commands_from.read()
         if octets is None:
             self._loop.remove_reader(self._commands_from.fileno())
-            return
-        for command in self._stream.feed(octets):
-            self._commands.run(command)
+            octets = b"\n"  # the last line needs no end of its own
+        self._unread.extend(self._stream.feed(octets))
+        self._run_commands()
 
-    def _read_all_commands(self) -> None:
+    def _read_file(self) -> None:
         while (octets := self._commands_from.read()) is not None:
-            for command in self._stream.feed(octets):
-                self._commands.run(command)
+            self._unread.extend(self._stream.feed(octets))
+        self._unread.extend(self._stream.feed(b"\n"))
+        self._run_commands()
 
-    # What the engine wants
-
-    def settle(self) -> None:
-        """Carry out what the engine wants, and what follows from that, until all is done."""
-        if self._settling:
-            return
-        self._settling = True
-        try:
-            while True:
-                for output in self.engine.drain():
-                    self._carry_out(output)
-                if not self._reports:
-                    break
-                self.engine.on_stack(self._reports.popleft(), self.now())
-        finally:
-            self._settling = False
-        self._arm()
-
-    def _carry_out(self, output: Output) -> None:
-        match output:
-            case Send():
-                self._udp.send(output.transport, output.octets)
-            case Stack():
-                self._stack.submit(output.request, self.now())
-            case Log() | Verbose():
-                self._log.output(output)
-            case Capture():
-                if self._capture.active:
-                    self._capture.write(output.transport, output.octets, output.outgoing)
-            case SendKeepalive():
-                self._udp.send_keepalive(output.transport)
-
-    def _arm(self) -> None:
-        deadline = self.engine.deadline()
-        if self._tick is not None:
-            if self._tick.when() == deadline:
-                return
-            self._tick.cancel()
-            self._tick = None
-        if deadline is not None:
-            self._tick = self._loop.call_at(deadline, self._fall_due)
-
-    # What the administrator wants
+    def _run_commands(self) -> None:
+        while self._unread and not self._leaving:
+            self.running.run(self._commands.run, self._unread.popleft())
 
     def _hung_up(self) -> None:
         self._log("SIGHUP received")
         self.reinitialize()
 
+    def _asked_for_report(self) -> None:
+        self._log("SIGUSR1 received")
+        self.write_report()
+
+    # What he wants
+
+    def now(self) -> float:
+        """Tell the engine's time, in seconds."""
+        return self.running.now()
+
     def reinitialize(self) -> None:
         """Read the configuration anew; a faulty one changes nothing."""
-        if self._configuration.reload():
-            self._apply_log_settings(self._levels)
-            self._log.all(self._udp.listen(self._configuration.current.general.listen_on))
-            self.engine.configure(self._configuration.current, self.now())
-            self.settle()
+        levels = self._configuration.current.general.log_levels
+        if not self._configuration.reload():
+            return
+        self._pending.drop()
+        if self._configuration.current.general.log_levels != levels:
+            self._apply_log_settings()
+        self._take(resume=True)
 
     def configuration_changed(self) -> None:
         """Take ``C`` commands into force once no further one follows at once."""
-        if self._rest is not None:
-            self._rest.cancel()
-        self._rest = self._loop.call_later(CONFIGURATION_REST, self._take_changes)
+        self._pending.more()
+
+    def settle_configuration(self) -> None:
+        """Take ``C`` commands into force now, because something is to be done with them."""
+        self._pending.settle()
 
     def _take_changes(self) -> None:
-        self._rest = None
-        self.engine.configure(self._configuration.settle(), self.now())
-        self.settle()
+        self._take(resume=False)
+
+    def _take(self, *, resume: bool) -> None:
+        """Put the configuration into force; ``resume`` what was torn down by hand, too."""
+        current = self._configuration.current
+        self._log.verbose = self._options.verbose or current.general.log_verbose
+        if self._chosen_stack().kind is not self._stack_at_start:
+            self._log("[General]:IPsec-stack has changed; that takes a restart")
+        self._log.all(self._udp.listen(current.general.listen_on))
+        self.running.run(lambda: self.engine.configure(current, self.now(), resume=resume))
 
     def write_report(self) -> None:
         """Write the report file."""
@@ -310,35 +277,38 @@ class Service:
             self._configuration.bindings.written(),
             self._udp.listeners,
         )
+        text = report_text(lines, time_stamp(time.time()))
+        path = self.paths.report
         try:
-            write_whole(self.paths.report, report_text(lines, time_stamp(time.time())))
+            if path.parent == self._options.run_directory.absolute():
+                write_whole(path, text)
+            else:
+                write_in_place(path, text, self._opener)
         except RunFileError as problem:
             self._log.error(str(problem))
 
     def shut_down(self) -> None:
-        """Tell the peers, give everything back, and end the loop."""
+        """Tell the peers and end the loop."""
+        if self._leaving:
+            return
+        self._leaving = True
         self._log("isakmpd: shutting down...")
-        self.engine.shutdown(self.now())
-        self.settle()
+        self.running.run(self.engine.shutdown, self.now())
         self._loop.stop()
 
+    # Ending
+
     def failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Log a fault of ours and go on: no other tunnel shall notice."""
+        """Log a fault of ours that struck outside the engine, and go on."""
         problem = context.get("exception")
-        self._log.error(f"internal error: {problem or context.get('message')}; please report it")
         if isinstance(problem, BaseException):
-            for line in "".join(traceback.format_exception(problem)).splitlines():
-                self._log.error(line)
-        self._loop.call_soon(self.settle)
+            self._log.error(internal_error(problem))
+        else:
+            self._log.error(f"internal error: {context.get('message')}; please report it")
 
     def close(self) -> None:
         """Give everything back."""
-        self._udp.close()
-        self._stack.close()
-        self._privileged.close()
-        self._capture.stop()
-        self._commands_from.close()
-        remove_pid(self.paths.pid, os.getpid())
+        self._open_things.close()
         self._log("isakmpd: exit")
 
 
