@@ -343,6 +343,28 @@ def test_the_device_takes_what_the_flow_carries(world: World) -> None:
     assert SetMtu("isakmpd0", 1438) in world.host.changes
 
 
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ("open_tun", "no TUN device (/dev/net/tun: Operation not permitted): the userspace"),
+        ("open_raw_esp", "no raw socket for ESP (/dev/net/tun: Operation not permitted): the"),
+    ],
+)
+def test_missing_rights_are_named_and_nothing_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str, said: str
+) -> None:
+    def refused(_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), "/dev/net/tun")
+
+    host = MemoryHost()
+    monkeypatch.setattr(host, act, refused)
+    with pytest.raises(OSError, match="needs") as refusal:
+        World(tmp_path, host)
+    assert said in str(refusal.value)
+    assert list(tmp_path.iterdir()) == []
+    host.close()
+
+
 def test_a_lost_device_is_logged_once_and_read_no_more(world: World) -> None:
     (descriptor,) = world.loop.readers
     os.close(descriptor)

@@ -91,7 +91,7 @@ def device_mtu(lab: Routed, gateway: StaticGateway) -> int:
 def pings(lab: Routed, size: int, *more: str, count: int = 3) -> tuple[int, str]:
     """Ping with ``size`` octets of payload; give the echoes received and what ping said."""
     running = Ping(
-        lab.west_host, EAST_HOST, lab.folder, count=count, interval=0.3, size=size, more=more
+        lab.west_host, EAST_HOST, lab.folder, count=count, interval=0.1, size=size, more=more
     )
     return running.wait().received, running.output()
 

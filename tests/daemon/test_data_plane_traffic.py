@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.gateways import EAST_HOST, EAST_WAN, INNER, WEST_HOST, WEST_NET, TwoGateways, two_gateways
-from lab.ping import PATTERN, ping
+from lab.ping import PATTERN, Ping, ping
 from lab.proof import NotProvedError, prove_encrypted
 from lab.traffic import Kind, count
 from tests.daemon.gateways import flow, tunnel
@@ -82,6 +82,27 @@ def test_ipv6_inside_ipv4(lab: TwoGateways) -> None:
     prove_encrypted(
         capture.packets, inner=("fd01::10", "fd02::10"), pattern=PATTERN, sent=2, received=2
     )
+
+
+@pytest.mark.parametrize("udp", [False, True], ids=["raw", "UDP"])
+def test_ipv4_inside_ipv6(lab: TwoGateways, udp: bool) -> None:
+    ends = {"here": "2001:db8::1", "there": "2001:db8::2"}
+    for gateway, address in zip((lab.west, lab.east), ends.values(), strict=True):
+        gateway.sysctl("ipv6.conf.wan.disable_ipv6", 0)
+        gateway.ip("address", "replace", f"{address}/64", "dev", "wan", "nodad")
+    with tunnel(lab, {**flow(udp=udp), **ends}) as (west, _), lab.capture() as capture:
+        echoes = ping(lab.west_host, EAST_HOST, lab.folder, count=2)
+        assert west.carried() == {"drops": {}, "packets": [2]}
+    assert echoes.received == 2
+    prove_encrypted(capture.packets, inner=INNER, pattern=PATTERN, sent=2, received=2)
+
+
+def test_the_outer_header_of_esp_repeats_the_traffic_class(lab: TwoGateways) -> None:
+    with tunnel(lab, flow()), lab.capture() as capture:
+        marked = Ping(lab.west_host, EAST_HOST, lab.folder, count=2, more=("-Q", "0xba"))
+        assert marked.wait().received == 2
+    outside = {packet.octets[1] for packet in capture.packets if packet.kind is Kind.ESP}
+    assert outside == {0xBA}
 
 
 def test_the_kernel_does_not_call_esp_unreachable(lab: TwoGateways) -> None:

@@ -6,11 +6,12 @@ process of its own without the engine noticing.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -107,21 +108,28 @@ class DataPlane:
         self._unsent: Counter[str] = Counter()
         self._stack = UserspaceStack(report, self, surroundings.entropy)
         self._journal = Journal(surroundings.run_directory)
+        undone = False
         try:
+            self._undo()
+            undone = True
             self._open()
         except BaseException:
-            self._journal.close(clean=False)
+            self._journal.close(clean=undone)
             raise
 
-    def _open(self) -> None:
-        around = self._surroundings
-        left = self._journal.undo(lambda item: self._privileged.change(Remove(item)))
+    def _undo(self) -> None:
+        with _explained("routing rules cannot be changed", "CAP_NET_ADMIN"):
+            left = self._journal.undo(lambda item: self._privileged.change(Remove(item)))
         if left:
             self._log(f"data plane: removed {len(left)} routing rules of a killed predecessor")
-        self._tun = Tun(self._privileged)
+
+    def _open(self) -> None:
+        with _explained("no TUN device", "/dev/net/tun and CAP_NET_ADMIN"):
+            self._tun = Tun(self._privileged)
         self.mark = self._tun.instance.mark
         try:
-            self._raw = RawEsp(self._privileged, self.mark, around.families)
+            with _explained("no raw socket for ESP", "CAP_NET_RAW and CAP_NET_ADMIN"):
+                self._raw = RawEsp(self._privileged, self.mark, self._surroundings.families)
         except OSError:
             self._tun.close()
             raise
@@ -278,3 +286,14 @@ class DataPlane:
             self._tun.fit(largest)
         except OSError as problem:
             self._log(f"data plane: the MTU of {self.device} stays: {problem.strerror}")
+
+
+@contextlib.contextmanager
+def _explained(what: str, needs: str) -> Iterator[None]:
+    """Say of a failure what could not be had and what it takes."""
+    try:
+        yield
+    except OSError as problem:
+        where = f"{problem.filename}: " if problem.filename else ""
+        reason = f"{what} ({where}{problem.strerror}): the userspace IPsec stack needs {needs}"
+        raise OSError(problem.errno, reason) from problem
