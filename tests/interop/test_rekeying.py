@@ -54,12 +54,14 @@ class Outcome:
 
 
 def ended(log: str, role: str) -> Counter[str]:
-    """Count the exchanges that succeeded, by phase, with us as `begun` or `answered`."""
-    suffix = r"(?! \(as responder\))" if role == "begun" else r" \(as responder\)"
+    """Count the exchanges that succeeded, by phase: those we have `begun`, `answered`, or `any`."""
+    suffix = {"begun": r"(?! \(as responder\))", "answered": r" \(as responder\)", "any": ""}[role]
     return Counter(re.findall(rf"isakmpd: (phase 1|quick mode) done{suffix}", log))
 
 
-def observe(isakmpd: Isakmpd, role: str, lab: TwoGateways, wire: Capture) -> Outcome:
+def observe(
+    isakmpd: Isakmpd, role: str, lab: TwoGateways, wire: Capture, wanted: int = REKEYINGS
+) -> Outcome:
     """Ping through the tunnel until both phases were rekeyed often enough, or time is over."""
     isakmpd.wait_tunnel(CONNECTION)
     pings = Ping(lab.west, EAST_LAN, lab.folder, interval=INTERVAL, source=WEST_LAN)
@@ -68,9 +70,9 @@ def observe(isakmpd: Isakmpd, role: str, lab: TwoGateways, wire: Capture) -> Out
 
     def rekeyed() -> bool:
         after = ended(isakmpd.log(), role)
-        return all(after[phase] - before[phase] >= REKEYINGS for phase in PHASES)
+        return all(after[phase] - before[phase] >= wanted for phase in PHASES)
 
-    until(rekeyed, WITHIN, f"{REKEYINGS} rekeyings of each phase, {role} by {isakmpd.namespace}")
+    until(rekeyed, WITHIN, f"{wanted} rekeyings of each phase, {role} by {isakmpd.namespace.label}")
     echoes = pings.stop()
     rekeyings = ended(isakmpd.log(), role)
     rekeyings.subtract(before)
@@ -102,10 +104,30 @@ def strongswan_rekeys() -> Outcome:
             return observe(isakmpd, "answered", lab, wire)
 
 
+def strongswan_and_we_rekey() -> Outcome:
+    """Let both ends want the tunnel and rekey it at about the same time."""
+    with two_gateways(hosts=False) as lab:
+        charon = StrongSwan(lab.east, lab.folder)
+        started = f"{SHORT_CHILD}\n start_action = start"
+        charon.configure(strongswan(more_ike=SHORT_IKE, more_child=started))
+        isakmpd = Isakmpd(lab.west, lab.folder, str(Gateway(begins=True, general=SHORT)))
+        with charon, lab.capture() as wire, isakmpd:
+            return observe(isakmpd, "any", lab, wire, 2 * REKEYINGS)
+
+
 def two_of_ours() -> Outcome:
     """Let two of our own daemons speak bare ESP."""
     with two_gateways(hosts=False) as lab:
         return _two_of_ours(lab, WEST_WAN)
+
+
+def two_of_ours_both_begin() -> Outcome:
+    """Let two of our own daemons both want the tunnel, with the same lifetimes."""
+    with two_gateways(hosts=False) as lab:
+        west = Isakmpd(lab.west, lab.folder, str(Gateway(begins=True, general=SHORT)))
+        east = Gateway(EAST_WAN, WEST_WAN, (EAST_TO_WEST,), begins=True, general=SHORT)
+        with Isakmpd(lab.east, lab.folder, str(east)), west, lab.capture() as wire:
+            return observe(west, "any", lab, wire)
 
 
 def two_of_ours_across_a_nat() -> Outcome:
@@ -123,8 +145,8 @@ def _two_of_ours(lab: TwoGateways, west_address: str) -> Outcome:
         return observe(west, "begun", lab, wire)
 
 
-WITH_STRONGSWAN = (we_rekey, strongswan_rekeys)
-BOTH_OURS = (two_of_ours, two_of_ours_across_a_nat)
+WITH_STRONGSWAN = (we_rekey, strongswan_rekeys, strongswan_and_we_rekey)
+BOTH_OURS = (two_of_ours, two_of_ours_both_begin, two_of_ours_across_a_nat)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +171,7 @@ def test_rekeying_with_strongswan_loses_at_most_one_ping_each(
 
 @pytest.mark.parametrize(
     ("scenario", "kind"),
-    list(zip(BOTH_OURS, (Kind.ESP, Kind.ESP_IN_UDP), strict=True)),
+    list(zip(BOTH_OURS, (Kind.ESP, Kind.ESP, Kind.ESP_IN_UDP), strict=True)),
 )
 def test_rekeying_between_two_of_ours_loses_nothing(
     outcomes: dict[str, Future[Outcome]],
