@@ -5,8 +5,8 @@ The scenarios run beside each other: each spends its time waiting for lifetimes 
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pytest
@@ -22,6 +22,7 @@ from lab.proof import Proof, prove_encrypted
 from lab.strongswan import StrongSwan
 from lab.traffic import Kind
 from tests.interop.configurations import CONNECTION, EAST_TO_WEST, Gateway, strongswan
+from tests.interop.scenarios import running
 
 pytestmark = [pytest.mark.namespaces, pytest.mark.root]
 Record = Callable[[str, object], None]
@@ -145,25 +146,27 @@ def _two_of_ours(lab: TwoGateways, west_address: str) -> Outcome:
         return observe(west, "begun", lab, wire)
 
 
+Scenario = Callable[[], Outcome]
+Outcomes = Mapping[Scenario, Future[Outcome]]
 WITH_STRONGSWAN = (we_rekey, strongswan_rekeys, strongswan_and_we_rekey)
 BOTH_OURS = (two_of_ours, two_of_ours_both_begin, two_of_ours_across_a_nat)
 
 
 @pytest.fixture(scope="module")
-def outcomes() -> Iterator[dict[str, Future[Outcome]]]:
+def outcomes() -> Iterator[Outcomes]:
     """Run all scenarios that can run here, at once."""
     scenarios = BOTH_OURS if why_no_peer() else (*BOTH_OURS, *WITH_STRONGSWAN)
-    with ThreadPoolExecutor(len(scenarios)) as threads:
-        yield {scenario.__name__: threads.submit(scenario) for scenario in scenarios}
+    with running(scenarios) as futures:
+        yield futures
 
 
 @pytest.mark.peer
 @pytest.mark.parametrize("scenario", WITH_STRONGSWAN)
 def test_rekeying_with_strongswan_loses_at_most_one_ping_each(
-    outcomes: dict[str, Future[Outcome]], scenario: Callable[[], Outcome], record_property: Record
+    outcomes: Outcomes, scenario: Scenario, record_property: Record
 ) -> None:
     """Whoever rekeys, charon changes SAs at its own moment, and one packet may meet the gap."""
-    outcome = outcomes[scenario.__name__].result()
+    outcome = outcomes[scenario].result()
     record_property("result", outcome)
     assert len(outcome.echoes.lost) <= outcome.rekeyings.total(), str(outcome)
     assert outcome.proof.kinds[Kind.ESP_IN_UDP] > 0
@@ -174,13 +177,13 @@ def test_rekeying_with_strongswan_loses_at_most_one_ping_each(
     list(zip(BOTH_OURS, (Kind.ESP, Kind.ESP, Kind.ESP_IN_UDP), strict=True)),
 )
 def test_rekeying_between_two_of_ours_loses_nothing(
-    outcomes: dict[str, Future[Outcome]],
-    scenario: Callable[[], Outcome],
+    outcomes: Outcomes,
+    scenario: Scenario,
     kind: Kind,
     record_property: Record,
 ) -> None:
     """Neither phase drops a single ping when it is rekeyed, in bare ESP and across a NAT."""
-    outcome = outcomes[scenario.__name__].result()
+    outcome = outcomes[scenario].result()
     record_property("result", outcome)
     assert outcome.echoes.lost == (), str(outcome)
     assert outcome.proof.kinds[kind] >= 2 * outcome.echoes.sent
