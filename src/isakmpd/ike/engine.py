@@ -58,8 +58,8 @@ class Engine:
         before, self._context.configuration = self._context.configuration, configuration
         connections = withdrawn_connections(before, configuration)
         for name in connections:
-            self._context.verbose(f"{name}: the configuration has withdrawn it, its SAs go")
-            self._remove(name)
+            if self._remove(name):
+                self._context.verbose(f"{name}: the configuration has withdrawn it, its SAs go")
         for name in withdrawn_peers(before, configuration):
             self._negotiation.withdraw_peer(name)
         for name in no_longer_kept_up(before, configuration):
