@@ -245,12 +245,12 @@ class Negotiation:
 
     def withdraw_peer(self, peer: str) -> None:
         """Delete every SA with a peer that is no longer configured, or is elsewhere now."""
-        self.context.verbose(f"{peer}: the configuration has withdrawn the peer, its SAs go")
         for pair in self.ipsec_sas:
             if pair.isakmp.name == peer:
                 self.ipsec_sas.remove(pair, tell_peer=True)
                 self.connections.check_soon(pair.name)
-        self.remove_isakmp_sas(peer)
+        if self.remove_isakmp_sas(peer):
+            self.context.verbose(f"{peer}: the configuration has withdrawn the peer, its SAs go")
 
     # Rekeying
 
