@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 
 import pytest
+from hypothesis import settings
 
 from lab import ability
 from lab.namespace import sweep
@@ -48,6 +49,10 @@ def pytest_configure(config: pytest.Config) -> None:
     for kind, meaning in KINDS.items():
         if kind != "plain":
             config.addinivalue_line("markers", f"{kind}: {meaning}")
+    # CI draws the same cases every time; at home each run looks further.
+    settings.register_profile("ci", derandomize=True, deadline=None)
+    settings.register_profile("home", deadline=None)
+    settings.load_profile("ci" if in_ci() else "home")
     tally.clear()
     skips.clear()
 

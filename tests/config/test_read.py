@@ -158,7 +158,7 @@ def test_the_recorded_connection() -> None:
             Lifetime("LIFE_QUICK_MODE", LifeType.SECONDS, OfferAccept(1200, 60, 86400, True)),
         ),
     )
-    esp = SuiteProtocol("QM-ESP-AES-128-SHA-PFS", Protocol.IPSEC_ESP, (transform,), 16)
+    esp = SuiteProtocol("QM-ESP-AES-128-SHA-PFS", Protocol.IPSEC_ESP, (transform,), 64)
     assert connection.peer == "peer-main"
     assert connection.configuration == "quick-mode"
     assert connection.suites == (Suite("QM-ESP-AES-128-SHA-PFS-SUITE", (esp,)),)

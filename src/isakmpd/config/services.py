@@ -26,7 +26,8 @@ PROTOCOLS = {
     "udplite": 136,
     "pfsync": 240,
 }
-WITH_PORTS = frozenset({6, 17, 33, 132, 136})
+# Whose ports a routing rule of Linux can name.
+WITH_PORTS = frozenset({6, 17, 33, 132})
 
 _PORTS = {
     "ftp-data": 20,

@@ -27,7 +27,7 @@ from isakmpd.wire.numbers import (
 
 T = TypeVar("T")
 
-DEFAULT_REPLAY_WINDOW = 16
+DEFAULT_REPLAY_WINDOW = 64  # RFC 4303 section 3.4.3 prefers it; the original has 16
 _LARGEST_REPLAY_WINDOW = 4096
 _AES_KEY_LENGTHS = (128, 192, 256)
 _AES = (EncryptionAlgorithm.AES_CBC,)
