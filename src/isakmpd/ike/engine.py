@@ -81,7 +81,7 @@ class Engine:
         if isinstance(message, ipsec.Answer):
             self._context.answered(message)
         elif isinstance(message, ipsec.UnknownSpi):
-            self._negotiation.unknown_spi(message)
+            self._negotiation.correspondence.unknown_spi(message)
         else:
             self._negotiation.ipsec_sas.on_event(message)
 
@@ -138,8 +138,8 @@ class Engine:
 
     def teardown_all(self, now: float) -> None:
         """Take every connection down."""
-        names = {pair.name for pair in self._negotiation.ipsec_sas}
-        for name in names | set(self._context.configuration.connections):
+        paired = (pair.name for pair in self._negotiation.ipsec_sas)
+        for name in dict.fromkeys((*self._context.configuration.connections, *paired)):
             self.teardown(name, now)
 
     def delete_sa(self, cookies: tuple[bytes, bytes], message_id: int | None, now: float) -> bool:
@@ -163,7 +163,7 @@ class Engine:
         """End everything, telling the peers unless Delete-SAs says no."""
         self._context.now = now
         tell_peer = self._context.general.delete_sas
-        self._negotiation.leaving = True
+        self._negotiation.correspondence.leaving = True
         for name in list(self._context.configuration.connections):
             self._negotiation.connections.forget(name)
         for exchange in self._negotiation.exchanges:
@@ -172,6 +172,7 @@ class Engine:
             self._negotiation.ipsec_sas.remove(pair, tell_peer=tell_peer)
         for sa in self._negotiation.isakmp_sas:
             self._negotiation.isakmp_sas.remove(sa, tell_peer=tell_peer)
+        self._negotiation.correspondence.forget()
 
     # Looking
 

@@ -65,6 +65,12 @@ class Exchanges:
             due, f"exchange {exchange.name} is forgotten", lambda: self.discard(exchange)
         )
 
+    def forget_done(self, key: Key) -> None:
+        """Forget an exchange that is over: what it made is gone, so it answers no duplicates."""
+        exchange = self._by_key.get(key)
+        if exchange is not None and exchange.state is not State.RUNNING:
+            self.discard(exchange)
+
     def running_phase1(self, peer: str) -> Phase1Exchange | None:
         """Find the phase 1 exchange we began with a peer, if one runs."""
         begun = (e for e in self if isinstance(e, Phase1Exchange) and e.initiator)

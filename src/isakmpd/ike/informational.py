@@ -61,9 +61,9 @@ def notification(sa: IsakmpSa, notify: NotifyType, data: bytes = b"") -> Notific
     )
 
 
-def delete_ipsec(spi: bytes) -> Delete:
-    """Say that we hold the inbound ESP SA ``spi`` no longer."""
-    return Delete(Doi.IPSEC, Protocol.IPSEC_ESP, (spi,))
+def delete_ipsec(*spis: bytes) -> Delete:
+    """Say that we hold the inbound ESP SAs ``spis`` no longer."""
+    return Delete(Doi.IPSEC, Protocol.IPSEC_ESP, spis)
 
 
 def delete_isakmp(sa: IsakmpSa) -> Delete:

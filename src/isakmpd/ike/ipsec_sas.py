@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
-from isakmpd.ike import ipsec
+from isakmpd.ike import ipsec, succession
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import fraction
 from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 
 SWITCH_AFTER = 1.0  # seconds the old pair still sends when the new one has received nothing
-LINGER = 5.0  # seconds a replaced pair still receives
+# Longer than FIRST_WAIT of an exchange: a last message that was lost is repeated within it.
+LINGER = 10.0  # seconds a replaced SA still receives
 RETRY_REKEY = 10.0  # seconds after a rekeying that failed
 
 
@@ -22,8 +23,14 @@ class IpsecSaOwner(Protocol):
     def rekey(self, pair: IpsecSa) -> None:
         """Negotiate a successor, if one is wanted."""
 
-    def delete_spi(self, sa: IsakmpSa, spi: bytes) -> None:
-        """Tell the peer that we do not hold this inbound SPI."""
+    def delete_spi(self, sa: IsakmpSa, spi: bytes, until: float | None) -> None:
+        """Tell the peer that we do not hold this inbound SPI; it matters until ``until``."""
+
+    def ipsec_removed(self, pair: IpsecSa) -> None:
+        """Forget what belongs to a pair that is gone."""
+
+    def connection_lost(self, pair: IpsecSa) -> None:
+        """See whether the connection of a pair that came to its end is to be up."""
 
 
 class IpsecSas:
@@ -54,46 +61,49 @@ class IpsecSas:
         number = int.from_bytes(spi)
         return next((p for p in self.of_peer(sa) if p.outbound.key.spi == number), None)
 
-    def add(self, pair: IpsecSa, replaces: Iterable[IpsecSa], *, lasting: bool) -> None:
-        """Take a new pair and lead the traffic to it.
+    def add(self, pair: IpsecSa, *, lasting: bool) -> None:
+        """Take a new pair and lead the traffic to it; of it and each that exists, one gives way.
 
-        ``replaces`` are deleted once the new one has taken over. ``lasting`` tells that this end
-        wants the connection up and so rekeys even where the peer began it.
+        ``lasting`` tells that this end wants the connection up and so rekeys even where the peer
+        began it.
         """
         others = self.named(pair.name)
         self._pairs[pair.inbound.key] = pair
-        for other in others:
-            other.replaced = True
         self._arm_lifetime(pair, lasting=lasting)
-        doomed = [other for other in replaces if other.inbound.key in self._pairs]
-
-        def take_over() -> None:
-            if pair.inbound.key in self._pairs and not pair.active:
-                self._activate(pair)
-                self._bury_later(pair, doomed)
-
-        if pair.initiator and any(other.active for other in others):
+        for other in others:
+            if other.replaced and not succession.follows(pair, other):
+                continue
+            heir, old = (pair, other) if succession.succeeds(pair, other) else (other, pair)
+            if succession.deletes(pair, other):
+                self._bury_later(heir, old)
+            old.replaced = True
+        carried = any(other.active for other in others)
+        if carried and pair.initiator and not pair.replaced:
             # The peer takes its half of the new pair into use only when our last message arrives.
             due = self._context.now + SWITCH_AFTER
-            timer = self._context.timers.arm(due, f"{pair.name} changes SAs", take_over)
-            pair.timers.append(timer)
-            pair.on_inbound = take_over
-        else:
-            take_over()
+            event = f"{pair.name} changes SAs"
+            pair.timers.arm(self._context.timers, due, event, lambda: self._take_over(pair))
+            pair.on_inbound = lambda: self._take_over(pair)
+        elif not carried or not pair.replaced:
+            self._activate(pair)
 
-    def _bury_later(self, heir: IpsecSa, doomed: list[IpsecSa]) -> None:
+    def _take_over(self, pair: IpsecSa) -> None:
+        if not pair.active and not pair.replaced:
+            self._activate(pair)
+
+    def _bury_later(self, heir: IpsecSa, old: IpsecSa) -> None:
         def bury() -> None:
-            for old in doomed if heir.inbound.key in self._pairs else ():
+            if heir.inbound.key in self._pairs:
                 self.remove(old, tell_peer=True)
 
-        if doomed:
-            due = self._context.now + LINGER
-            self._context.timers.arm(due, f"{doomed[0].name} drops replaced SAs", bury)
+        due = self._context.now + LINGER
+        old.timers.arm(self._context.timers, due, _burial(old), bury)
 
     def _activate(self, pair: IpsecSa) -> None:
         for other in self.named(pair.name):
             other.active = other is pair
         pair.on_inbound = None
+        pair.timers.cancel(f"{pair.name} changes SAs")
 
         def answered(answer: ipsec.Answer) -> None:
             if isinstance(answer, ipsec.StackRefused):
@@ -110,55 +120,60 @@ class IpsecSas:
         seconds = pair.choice.lifetimes.seconds
         if seconds is None:
             return
-        arm, now = self._context.timers.arm, self._context.now
+        timers, now = self._context.timers, self._context.now
         if pair.initiator or lasting:
-            soft = now + seconds * soft_share(self._context, initiator=pair.initiator)
-            pair.soft_due = soft
-            pair.timers.append(
-                arm(soft, f"{pair.name} soft expiry", lambda: self._owner.rekey(pair))
+            pair.soft_due = now + seconds * soft_share(self._context, initiator=pair.initiator)
+            pair.timers.arm(
+                timers, pair.soft_due, f"{pair.name} soft expiry", lambda: self._owner.rekey(pair)
             )
         pair.hard_due = now + seconds
-        pair.timers.append(
-            arm(pair.hard_due, f"{pair.name} hard expiry", lambda: self._expired(pair))
+        pair.timers.arm(
+            timers, pair.hard_due, f"{pair.name} hard expiry", lambda: self._expired(pair)
         )
 
     def _expired(self, pair: IpsecSa) -> None:
         self._context.debug(LogClass.SA, 10, f"{pair.name}: SA {pair.inbound.key} has expired")
         self.remove(pair, tell_peer=True)
+        self._owner.connection_lost(pair)
 
     def rekey_failed(self, pair: IpsecSa) -> None:
         """Try again a little later, for as long as the pair lives."""
-        if pair.inbound.key not in self._pairs:
-            return
-        due = self._context.now + RETRY_REKEY
-        pair.timers.append(
-            self._context.timers.arm(
-                due, f"{pair.name} rekeys again", lambda: self._owner.rekey(pair)
+        if pair.inbound.key in self._pairs:
+            due = self._context.now + RETRY_REKEY
+            pair.timers.arm(
+                self._context.timers,
+                due,
+                f"{pair.name} rekeys again",
+                lambda: self._owner.rekey(pair),
             )
-        )
 
     def remove(self, pair: IpsecSa, *, tell_peer: bool) -> None:
         """Remove a pair; another of the same connection, if any, carries the traffic on."""
         if self._pairs.pop(pair.inbound.key, None) is None:
             return
-        for timer in pair.timers:
-            timer.cancel()
-        if pair.active:
-            heirs = self.named(pair.name)
-            if heirs:
-                self._revive(heirs[-1])
-            else:
-                self._context.tell(ipsec.RemoveFlow(pair.selector))
+        pair.timers.cancel_all()
+        pair.on_inbound = None
+        heirs = self.named(pair.name)
+        if heirs:
+            self._inherit(pair, heirs)
+        elif pair.active:
+            self._context.tell(ipsec.RemoveFlow(pair.selector))
+        pair.active = False
         self._context.tell(ipsec.RemoveSa(pair.outbound.key))
         self._context.tell(ipsec.RemoveSa(pair.inbound.key))
+        self._owner.ipsec_removed(pair)
         if tell_peer:
-            self._owner.delete_spi(pair.isakmp, pair.inbound_spi)
+            self._owner.delete_spi(pair.isakmp, pair.inbound_spi, pair.hard_due)
 
-    def _revive(self, pair: IpsecSa) -> None:
-        pair.replaced = False
-        self._activate(pair)
-        if pair.soft_due is not None and pair.soft_due <= self._context.now:
-            self.rekey_failed(pair)
+    def _inherit(self, pair: IpsecSa, heirs: list[IpsecSa]) -> None:
+        current = [heir for heir in heirs if not heir.replaced]
+        heir = (current or heirs)[-1]
+        heir.replaced = False
+        heir.timers.cancel(_burial(heir))
+        if pair.active:
+            self._activate(heir)
+        if heir.wants_heir:
+            self.rekey_failed(heir)
 
     # Events of the stack
 
@@ -176,6 +191,10 @@ class IpsecSas:
             self._owner.rekey(pair)
         else:
             self._expired(pair)
+
+
+def _burial(pair: IpsecSa) -> str:
+    return f"{pair.name} ends, replaced"
 
 
 def soft_share(context: Context, *, initiator: bool) -> float:

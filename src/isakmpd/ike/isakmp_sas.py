@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from isakmpd.ike import informational
+from isakmpd.ike import informational, succession
 from isakmpd.ike.context import Context
 from isakmpd.ike.ipsec_sas import LINGER, RETRY_REKEY, soft_share
-from isakmpd.ike.liveness import Liveness, LivenessOwner
+from isakmpd.ike.liveness import Farewell, Liveness, LivenessOwner
 from isakmpd.ike.outputs import SendKeepalive
 from isakmpd.ike.sa import IsakmpSa
 
@@ -18,6 +18,12 @@ class IsakmpSaOwner(LivenessOwner, Protocol):
 
     def rekey_isakmp(self, sa: IsakmpSa) -> None:
         """Negotiate a successor, if one is wanted."""
+
+    def isakmp_removed(self, sa: IsakmpSa, unsaid: list[Farewell]) -> None:
+        """Say elsewhere what an SA that is gone was still to tell the peer."""
+
+    def channel_lost(self, sa: IsakmpSa) -> None:
+        """See whether IPsec SAs are left without an ISAKMP SA by the end of ``sa``."""
 
 
 class IsakmpSas:
@@ -40,59 +46,66 @@ class IsakmpSas:
         found = [sa for sa in self._sas.values() if sa.name == section and not sa.replaced]
         return found[-1] if found else None
 
-    def newest_like(self, sa: IsakmpSa) -> IsakmpSa | None:
-        """Give the newest SA with the peer of ``sa``, perhaps itself, None when all are gone."""
-        found = [other for other in self._sas.values() if other.same_peer(sa)]
-        return found[-1] if found else None
+    def like(self, sa: IsakmpSa) -> list[IsakmpSa]:
+        """List the SAs with the peer of ``sa``, perhaps itself among them, the oldest first."""
+        return [other for other in self._sas.values() if other.same_peer(sa)]
+
+    def channel(self, sa: IsakmpSa) -> IsakmpSa | None:
+        """Give the SA over which to talk to the peer of ``sa``, None when all are gone."""
+        found = self.like(sa)
+        current = [other for other in found if not other.replaced] or found
+        return current[-1] if current else None
 
     def add(self, sa: IsakmpSa) -> None:
-        """Take a new SA; those it replaces are deleted by the end that began it."""
-        replaced = [other for other in self if other.same_peer(sa)]
-        for other in replaced:
-            other.replaced = True
+        """Take a new SA; of it and each that exists, one gives way."""
+        others = self.like(sa)
         self._sas[sa.cookies] = sa
         sa.liveness = Liveness(self._context, self._owner, sa)
         self._arm_lifetime(sa)
         if sa.nat.we_are_behind:
             self._keep_nat_open(sa)
-        doomed = [other for other in replaced if other.established <= sa.began]
-        if sa.initiator and doomed:
-            self._bury_later(sa, doomed)
+        for other in others:
+            if other.replaced and not succession.follows(sa, other):
+                continue
+            heir, old = (sa, other) if succession.succeeds(sa, other) else (other, sa)
+            if succession.deletes(sa, other):
+                self._bury_later(heir, old)
+            old.replaced = True
 
-    def _bury_later(self, heir: IsakmpSa, doomed: list[IsakmpSa]) -> None:
+    def _bury_later(self, heir: IsakmpSa, old: IsakmpSa) -> None:
         def bury() -> None:
-            for old in doomed if heir.cookies in self._sas else ():
+            if heir.cookies in self._sas:
                 self.remove(old, tell_peer=True)
 
         due = self._context.now + LINGER
-        self._context.timers.arm(due, f"{heir.name} drops replaced ISAKMP SAs", bury)
+        old.timers.arm(self._context.timers, due, _burial(old), bury)
 
     def _arm_lifetime(self, sa: IsakmpSa) -> None:
         seconds = sa.choice.lifetimes.seconds
         if seconds is None:
             return
-        now = self._context.now
+        timers, now = self._context.timers, self._context.now
         sa.soft_due = now + seconds * soft_share(self._context, initiator=sa.initiator)
         sa.hard_due = now + seconds
-        sa.timers.append(
-            self._context.timers.arm(
-                sa.soft_due, f"{sa.name} soft expiry", lambda: self._owner.rekey_isakmp(sa)
-            )
+        sa.timers.arm(
+            timers, sa.soft_due, f"{sa.name} soft expiry", lambda: self._owner.rekey_isakmp(sa)
         )
-        sa.timers.append(
-            self._context.timers.arm(
-                sa.hard_due, f"{sa.name} hard expiry", lambda: self.remove(sa, tell_peer=True)
-            )
-        )
+        sa.timers.arm(timers, sa.hard_due, f"{sa.name} hard expiry", lambda: self.expire(sa))
+
+    def expire(self, sa: IsakmpSa) -> None:
+        """End an SA that may not be used any longer."""
+        self.remove(sa, tell_peer=True)
+        self._owner.channel_lost(sa)
 
     def rekey_failed(self, sa: IsakmpSa) -> None:
         """Try again a little later, for as long as the SA lives."""
         if sa.cookies in self._sas and not sa.replaced:
             due = self._context.now + RETRY_REKEY
-            sa.timers.append(
-                self._context.timers.arm(
-                    due, f"{sa.name} rekeys again", lambda: self._owner.rekey_isakmp(sa)
-                )
+            sa.timers.arm(
+                self._context.timers,
+                due,
+                f"{sa.name} rekeys again",
+                lambda: self._owner.rekey_isakmp(sa),
             )
 
     def _keep_nat_open(self, sa: IsakmpSa) -> None:
@@ -100,8 +113,9 @@ class IsakmpSas:
         due = self._context.now + self._context.general.nat_t_keepalive
 
         def beat() -> None:
-            if sa.cookies in self._sas and not sa.replaced:
-                self._context.emit(SendKeepalive(sa.transport))
+            if sa.cookies in self._sas:
+                if not sa.replaced:
+                    self._context.emit(SendKeepalive(sa.transport))
                 self._keep_nat_open(sa)
 
         sa.keepalive = self._context.timers.arm(due, f"{sa.name} NAT keepalive", beat)
@@ -110,10 +124,26 @@ class IsakmpSas:
         """Remove an SA; IPsec SAs live on without it."""
         if self._sas.pop(sa.cookies, None) is None:
             return
-        for timer in (*sa.timers, sa.keepalive):
-            if timer is not None:
-                timer.cancel()
-        if sa.liveness is not None:
-            sa.liveness.stop()
+        sa.timers.cancel_all()
+        if sa.keepalive is not None:
+            sa.keepalive.cancel()
+        unsaid = sa.liveness.stop() if sa.liveness is not None else []
+        if not sa.replaced:
+            self._revive(self.like(sa))
+        self._owner.isakmp_removed(sa, unsaid)
         if tell_peer:
             informational.send(self._context, sa, (informational.delete_isakmp(sa),))
+
+    def _revive(self, heirs: list[IsakmpSa]) -> None:
+        """Use an older SA again when the one in its place is gone."""
+        if not heirs or not all(sa.replaced for sa in heirs):
+            return
+        heir = heirs[-1]
+        heir.replaced = False
+        heir.timers.cancel(_burial(heir))
+        if heir.wants_heir:
+            self.rekey_failed(heir)
+
+
+def _burial(sa: IsakmpSa) -> str:
+    return f"{sa.name} ends, replaced"

@@ -7,6 +7,7 @@ deleted there or its peer is found dead. Other peers get the bare Delete, once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from isakmpd.ike import informational
@@ -16,11 +17,13 @@ from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.timers import Timer
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import NotifyType
-from isakmpd.wire.payloads import Delete, Notification
+from isakmpd.wire.payloads import Notification
 from isakmpd.wire.vendor_ids import Vendor
 
 RESEND_AFTER = 5.0  # seconds without an ACK
 ATTEMPTS = 5
+ESP_VOUCHES = 5  # check intervals for which arriving ESP stands in for the peer's word
+BATCH = 64  # SPIs deleted by one message
 
 
 class LivenessOwner(Protocol):
@@ -29,8 +32,16 @@ class LivenessOwner(Protocol):
     def last_inbound(self, sa: IsakmpSa) -> float | None:
         """Tell when ESP last arrived from the peer, in seconds."""
 
-    def peer_dead(self, sa: IsakmpSa) -> None:
-        """Forget a peer that does not answer."""
+    def peer_silent(self, sa: IsakmpSa, since: float) -> None:
+        """Draw the conclusion when all questions since a moment went without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """Say that we hold an inbound SPI no longer; worth saying until ``until``, in seconds."""
+
+    spi: bytes
+    until: float | None = None
 
 
 class Liveness:
@@ -42,14 +53,17 @@ class Liveness:
         self._sa = sa
         self._sequence = int.from_bytes(context.entropy(2)) >> 1
         self._peer_sequence = -1
-        self._pending: list[Delete] = []
+        self._queued: list[Farewell] = []  # for the next question
+        self._said: list[Farewell] = []  # with the present one
         self._attempts = 0
+        self._asked_at = 0.0
         self._timer: Timer | None = None
         self.heard_at = context.now
         self._watch()
 
     @property
-    def _watching(self) -> bool:
+    def watching(self) -> bool:
+        """Tell whether a silent peer is asked for a sign of life."""
         return Vendor.DPD in self._sa.vendors and self._context.general.dpd_check_interval > 0
 
     @property
@@ -61,19 +75,23 @@ class Liveness:
         """Note that an authenticated message arrived."""
         self.heard_at = self._context.now
 
-    def stop(self) -> None:
-        """End the watch, with the SA."""
+    def stop(self) -> list[Farewell]:
+        """End the watch, with the SA, and give back what the peer has not acknowledged."""
         self._arm(None)
         self._attempts = 0
-        self._pending.clear()
+        unsaid = [*self._said, *self._queued]
+        self._said, self._queued = [], []
+        return unsaid
 
-    def deliver(self, delete: Delete) -> None:
+    def deliver(self, farewell: Farewell) -> None:
         """Send a Delete, again and again until acknowledged where the peer can."""
         if Vendor.ACKNOWLEDGED_DELETES not in self._sa.vendors:
+            delete = informational.delete_ipsec(farewell.spi)
             informational.send(self._context, self._sa, (delete,))
-            return
-        self._pending.append(delete)
-        self._ask()
+        elif all(farewell.spi != other.spi for other in (*self._said, *self._queued)):
+            self._queued.append(farewell)
+            if not self.asking:
+                self._ask()
 
     def probe(self) -> None:
         """Ask at once, because something hints that the peer has lost its state."""
@@ -96,8 +114,11 @@ class Liveness:
             self._context.debug(LogClass.MESSAGE, 20, f"R-U-THERE-ACK {sequence} is not awaited")
             return
         self._attempts = 0
-        self._pending.clear()
-        self._watch()
+        self._said = []
+        if self._queued:
+            self._ask()
+        else:
+            self._watch()
 
     def _read(self, notification: Notification) -> int:
         cookies = self._sa.initiator_cookie + self._sa.responder_cookie
@@ -117,13 +138,21 @@ class Liveness:
 
     def _watch(self) -> None:
         due = self._context.now + self._context.general.dpd_check_interval
-        self._arm(due if self._watching else None, "is checked for life")
+        self._arm(due if self.watching else None, "is checked for life")
 
     def _check(self) -> None:
-        if not self._watching:
+        """Ask unless the peer has shown itself.
+
+        ESP shows that the peer lives, but not that it still holds this ISAKMP SA: it counts for a
+        while, and not at all once another has taken this one's place.
+        """
+        if not self.watching:
             return
-        heard = max(self.heard_at, self._owner.last_inbound(self._sa) or 0.0)
-        due = heard + self._context.general.dpd_check_interval
+        interval = self._context.general.dpd_check_interval
+        heard = self.heard_at
+        if not self._sa.replaced and self._context.now < heard + ESP_VOUCHES * interval:
+            heard = max(heard, self._owner.last_inbound(self._sa) or 0.0)
+        due = heard + interval
         if due > self._context.now:
             self._arm(due, "is checked for life")
         else:
@@ -133,7 +162,9 @@ class Liveness:
 
     def _ask(self) -> None:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        self._said, self._queued = self._queued[:BATCH], self._queued[BATCH:]
         self._attempts = 0
+        self._asked_at = self._context.now
         self._send()
 
     def _send(self) -> None:
@@ -141,12 +172,13 @@ class Liveness:
         question = informational.notification(
             self._sa, NotifyType.R_U_THERE, self._sequence.to_bytes(4)
         )
-        informational.send(self._context, self._sa, (*self._pending, question))
+        spis = [farewell.spi for farewell in self._said]
+        deletes = (informational.delete_ipsec(*spis),) if spis else ()
+        informational.send(self._context, self._sa, (*deletes, question))
         self._arm(self._context.now + RESEND_AFTER, "is asked R-U-THERE")
 
     def _unanswered(self) -> None:
         if self._attempts < ATTEMPTS:
             self._send()
-            return
-        self.stop()
-        self._owner.peer_dead(self._sa)
+        else:
+            self._owner.peer_silent(self._sa, self._asked_at)

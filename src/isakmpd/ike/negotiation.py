@@ -9,12 +9,13 @@ from isakmpd.config.model import Connection, Peer
 from isakmpd.ike import informational, ipsec, main_mode, quick_mode
 from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
+from isakmpd.ike.correspondence import Correspondence
 from isakmpd.ike.drop_log import DropLog
 from isakmpd.ike.entropy import cookie
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.exchanges import Exchanges, first_message_key
 from isakmpd.ike.ipsec_sas import IpsecSas
-from isakmpd.ike.isakmp_sas import IsakmpSas
+from isakmpd.ike.liveness import Farewell
 from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.phase2_exchange import Phase2Exchange
@@ -24,7 +25,7 @@ from isakmpd.ike.transport import Transport
 from isakmpd.wire.header import NO_COOKIE, Header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import Doi, NotifyType, Protocol
-from isakmpd.wire.payloads import Chain, Delete, Notification
+from isakmpd.wire.payloads import Chain, Notification
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
 LocalAddress = Callable[[IPv4Address | IPv6Address], IPv4Address | IPv6Address | None]
@@ -41,10 +42,10 @@ class Negotiation:
         self._local_address = local_address
         self._ike_port = ike_port
         self.exchanges = Exchanges(context)
-        self.isakmp_sas = IsakmpSas(context, self)
+        self.correspondence = Correspondence(self)
+        self.isakmp_sas = self.correspondence.isakmp_sas
         self.ipsec_sas = IpsecSas(context, self)
         self.connections = Connections(context, self)
-        self.leaving = False
         self.strangers = DropLog(context)
         self._waiting: dict[str, list[str]] = {}  # peer section -> connections waiting for phase 1
 
@@ -92,7 +93,6 @@ class Negotiation:
         number = informational.fresh_message_id(self.context, sa)
         name = connection.section
         exchange = Phase2Exchange(self.context, self, sa, name, True, sa.transport, number)
-        exchange.replaces = tuple(self.ipsec_sas.named(name))
         self.exchanges.add(exchange)
         exchange.start(quick_mode.initiator(exchange, connection))
         return exchange
@@ -175,29 +175,35 @@ class Negotiation:
             )
         self.isakmp_sas.add(sa)
         if any(n.type == NotifyType.INITIAL_CONTACT for n in last.all(Notification)):
-            self._initial_contact(sa)
+            self.correspondence.initial_contact(sa)
+        self.correspondence.opened(sa)
         for name in self._waiting.pop(sa.name, ()):
             connection = self.context.configuration.connections.get(name)
-            if connection is not None and not self.is_up(name):
+            if connection is not None and not self._satisfied(name):
                 self._begin_quick_mode(sa, connection)
 
-    def _initial_contact(self, sa: IsakmpSa) -> None:
-        """Drop what the peer says it no longer has: all it had before it began this exchange."""
-        for other in self.isakmp_sas:
-            if other is not sa and other.same_peer(sa) and other.established <= sa.began:
-                self.isakmp_sas.remove(other, tell_peer=False)
-        for pair in self.ipsec_sas.of_peer(sa):
-            if pair.established <= sa.began:
-                self.ipsec_sas.remove(pair, tell_peer=False)
-                self.connections.check_soon(pair.name)
+    def _satisfied(self, name: str) -> bool:
+        """Tell whether a connection has SAs and none that wants an heir."""
+        current = [pair for pair in self.ipsec_sas.named(name) if not pair.replaced]
+        return bool(current) and not any(pair.wants_heir for pair in current)
+
+    def awaited(self, peer: str) -> bool:
+        """Tell whether connections wait for phase 1 with a peer."""
+        return bool(self._waiting.get(peer))
 
     def _phase1_failed(self, section: str, reason: str) -> None:
         for name in self._waiting.pop(section, ()):
-            self.connections.failed(name, reason)
+            self._connection_failed(name, reason)
+
+    def _connection_failed(self, name: str, reason: str) -> None:
+        self.connections.failed(name, reason)
+        for pair in self.ipsec_sas.named(name):
+            if pair.wants_heir and not pair.replaced:
+                self.ipsec_sas.rekey_failed(pair)
 
     # Phase 2 ends
 
-    def ipsec_established(self, exchange: Phase2Exchange, sa: IpsecSa) -> None:
+    def ipsec_established(self, sa: IpsecSa) -> None:
         """Take the SAs and lead the traffic through them."""
         role = "" if sa.initiator else " (as responder)"
         self.context.verbose(
@@ -205,8 +211,9 @@ class Negotiation:
             f"dst: {sa.outbound.key.destination}"
         )
         lasting = self.connections.watches(sa.name)
-        self.ipsec_sas.add(sa, exchange.replaces, lasting=lasting)
+        self.ipsec_sas.add(sa, lasting=lasting)
         self.connections.established(sa.name)
+        self.correspondence.channel_lost(sa.isakmp)
 
     def exchange_ended(self, exchange: Exchange, failure: str | None) -> None:
         """Forget an exchange and see to what depended on it."""
@@ -217,13 +224,20 @@ class Negotiation:
         if isinstance(exchange, Phase1Exchange) and exchange.initiator:
             self._phase1_failed(exchange.name, failure)
             old = self.isakmp_sas.with_peer(exchange.name)
-            if old is not None:
+            if old is not None and old.wants_heir:
                 self.isakmp_sas.rekey_failed(old)
+            self.correspondence.no_channel(exchange.name, exchange.began)
         elif isinstance(exchange, Phase2Exchange) and exchange.initiator:
-            self.connections.failed(exchange.name, failure)
-            for pair in exchange.replaces:
-                if not pair.replaced:
-                    self.ipsec_sas.rekey_failed(pair)
+            self.correspondence.silent(exchange)
+            self._connection_failed(exchange.name, failure)
+
+    def ipsec_removed(self, pair: IpsecSa) -> None:
+        """Let nobody complete any more what is gone."""
+        self.exchanges.forget_done((*pair.isakmp.cookies, pair.message_id))
+
+    def connection_lost(self, pair: IpsecSa) -> None:
+        """See whether the connection of a pair that came to its end is to be up."""
+        self.connections.check_soon(pair.name)
 
     # Withdrawal
 
@@ -256,29 +270,17 @@ class Negotiation:
 
     def rekey(self, pair: IpsecSa) -> None:
         """Negotiate a successor for a pair, unless it has one or nobody wants it."""
+        pair.wants_heir = True
         connection = self.context.configuration.connections.get(pair.name)
         if pair.replaced or connection is None or self.is_negotiating(pair.name):
             return
         self.negotiate(connection)
 
-    def rekey_isakmp(self, sa: IsakmpSa) -> None:
-        """Negotiate a successor for an ISAKMP SA that IPsec SAs or connections still need."""
-        needed = self.ipsec_sas.of_peer(sa) or self._waiting.get(sa.name)
-        if not sa.replaced and needed and self.exchanges.running_phase1(sa.name) is None:
-            self.begin_phase1(sa.name)
+    # Telling the peer, and being told
 
-    # Telling the peer
-
-    def delete_spi(self, sa: IsakmpSa, spi: bytes) -> None:
-        """Tell the peer that we do not hold an inbound SPI, over any ISAKMP SA we still share."""
-        channel = self.isakmp_sas.newest_like(sa)
-        if channel is None or channel.liveness is None:
-            return
-        delete = informational.delete_ipsec(spi)
-        if self.leaving:  # nobody will be here to take an acknowledgement
-            informational.send(self.context, channel, (delete,))
-        else:
-            channel.liveness.deliver(delete)
+    def delete_spi(self, sa: IsakmpSa, spi: bytes, until: float | None = None) -> None:
+        """Tell the peer that we do not hold an inbound SPI; it matters until ``until``."""
+        self.correspondence.delete_spi(sa, Farewell(spi, until))
 
     def notify(self, sa: IsakmpSa, notify: NotifyType, spi: bytes) -> None:
         """Send the peer a protected notify about the exchange in which it offered ``spi``."""
@@ -286,92 +288,13 @@ class Negotiation:
             payload = Notification(Doi.IPSEC, Protocol.IPSEC_ESP, notify, spi, b"")
             informational.send(self.context, sa, (payload,))
 
-    # Being told
-
     def informed(self, sa: IsakmpSa, message: Chain) -> None:
         """Act on an authenticated informational message; raises Malformed."""
-        for delete in message.all(Delete):
-            self._deleted(sa, delete)
-        for notification in message.all(Notification):
-            self._notified(sa, notification)
-
-    def _deleted(self, sa: IsakmpSa, delete: Delete) -> None:
-        for spi in delete.spis:
-            if delete.protocol == Protocol.ISAKMP:
-                target = self.isakmp_sas.get((spi[:8], spi[8:]))
-                if target is not None and target.same_peer(sa):
-                    self.context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
-                    self.isakmp_sas.remove(target, tell_peer=False)
-            elif delete.protocol == Protocol.IPSEC_ESP:
-                pair = self.ipsec_sas.by_outbound_spi(sa, spi)
-                if pair is not None:
-                    self.context.verbose(f"{pair.name}: the peer deleted SA {spi.hex()}")
-                    self.ipsec_sas.remove(pair, tell_peer=False)
-
-    def _notified(self, sa: IsakmpSa, notification: Notification) -> None:
-        liveness = sa.liveness
-        if liveness is None:
-            return
-        if notification.type == NotifyType.R_U_THERE:
-            liveness.acknowledge(notification)
-        elif notification.type == NotifyType.R_U_THERE_ACK:
-            liveness.acknowledged(notification)
-        elif notification.type == NotifyType.INITIAL_CONTACT:
-            self._initial_contact(sa)
-        elif not self._refused_quick_mode(sa, notification):
-            self.context.log(f"{sa.name}: {sa.transport.peer} says {notification.type}")
-
-    def _refused_quick_mode(self, sa: IsakmpSa, notification: Notification) -> bool:
-        """End the quick mode a protected error is about; False when it can be none or several."""
-        running = [
-            exchange
-            for exchange in self.exchanges
-            if isinstance(exchange, Phase2Exchange) and exchange.sa is sa
-        ]
-        named = [exchange for exchange in running if exchange.offered(notification.spi)]
-        meant = named or running
-        if notification.type >= NotifyType.CONNECTED or len(meant) != 1:
-            return False
-        meant[0].refused_by_peer(notification.type)
-        return True
+        self.correspondence.informed(sa, message)
 
     def unknown_cookies(self, cookies: tuple[bytes, bytes], at: Transport) -> bool:
-        """Ask a peer that seems to have lost an SA whether it still knows it."""
-        sa = self.isakmp_sas.get(cookies)
-        if sa is None or sa.transport.remote != at.remote or sa.liveness is None:
-            return False
-        sa.liveness.probe()
-        return True
-
-    # Life and death of the peer
-
-    def last_inbound(self, sa: IsakmpSa) -> float | None:
-        """Tell when ESP last arrived from a peer, in seconds."""
-        usages = [self.usage(pair.inbound.key) for pair in self.ipsec_sas.of_peer(sa)]
-        times = [usage.last_used for usage in usages if usage and usage.last_used is not None]
-        return max(times, default=None)
-
-    def peer_dead(self, sa: IsakmpSa) -> None:
-        """Forget a peer that does not answer, or only this SA where the peer lives on another."""
-        self.isakmp_sas.remove(sa, tell_peer=False)
-        rival = self.isakmp_sas.newest_like(sa)
-        if rival is not None and rival.liveness is not None:
-            rival.liveness.probe()
-            return
-        self.context.log(
-            f"{sa.name}: {sa.transport.peer} does not answer R-U-THERE: the peer is dead, "
-            "its SAs are dropped"
-        )
-        for pair in self.ipsec_sas.of_peer(sa):
-            self.ipsec_sas.remove(pair, tell_peer=False)
-            self.connections.check_soon(pair.name)
-
-    def unknown_spi(self, event: ipsec.UnknownSpi) -> None:
-        """Tell a peer that still sends on an SA we do not hold."""
-        for sa in reversed(list(self.isakmp_sas)):
-            if sa.transport.remote == event.source and sa.transport.local == event.destination:
-                self.delete_spi(sa, event.spi.to_bytes(4))
-                return
+        """Hear, unauthenticated, that a peer does not know an SA; False when nor do we."""
+        return self.correspondence.unknown_cookies(cookies, at)
 
 
 def _same_packets(ours: Identity, theirs: Identity) -> bool:

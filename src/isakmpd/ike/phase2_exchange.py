@@ -12,6 +12,7 @@ from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.framing import Sealing
 from isakmpd.ike.phase2_proposal import Phase2Choice
+from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.identities import Identity
@@ -24,7 +25,7 @@ class Phase2Owner(Protocol):
     def connection_for(self, sa: IsakmpSa, ours: Identity, theirs: Identity) -> Connection:
         """Find the connection a peer's client identities mean; raises Refused."""
 
-    def ipsec_established(self, exchange: Phase2Exchange, sa: IpsecSa) -> None:
+    def ipsec_established(self, sa: IpsecSa) -> None:
         """Take the SAs."""
 
     def exchange_ended(self, exchange: Exchange, failure: str | None) -> None:
@@ -56,12 +57,12 @@ class Phase2Exchange(Exchange):
         super().__init__(context, name, initiator, transport, sa.cookies, message_id)
         self.owner = owner
         self.sa = sa
-        self.replaces: tuple[IpsecSa, ...] = ()
         self.sealing = Sealing(sa.cipher, sa.phase2_iv(message_id))
         self.peer_spi = b""  # which our notifies name
         self._mid = message_id.to_bytes(4)
         self._spi: bytes | None = None
         self._installed: list[ipsec.SaKey] = []
+        self._deleted: set[bytes] = set()
 
     def begin_with(self, first: bytes) -> None:
         """Chain the IV on from the ciphertext of the peer's first message, opened already."""
@@ -106,6 +107,10 @@ class Phase2Exchange(Exchange):
         """Tell whether this exchange offers our inbound SPI ``spi``."""
         return self._spi is not None and self._spi == spi
 
+    def spi_deleted(self, spi: bytes) -> None:
+        """Hear that the peer does not hold an SPI any more, perhaps the one it gave us."""
+        self._deleted.add(spi)
+
     def refused_by_peer(self, notify: NotifyType) -> None:
         """End because the peer says, authenticated, that it will not have this."""
         connection = self.context.configuration.connections.get(self.name)
@@ -137,9 +142,10 @@ class Phase2Exchange(Exchange):
         await Ask(lambda request: ipsec.InstallSa(request, sa))
 
     def complete(self, choice: Phase2Choice, inbound: ipsec.EspSa, outbound: ipsec.EspSa) -> None:
-        """Hand the finished pair of SAs over."""
+        """Hand the finished pair of SAs over; raises Refused when the peer has deleted it."""
+        if choice.peer_spi in self._deleted:
+            raise Refused("the peer has deleted the SA before it was complete", None)
         self.owner.ipsec_established(
-            self,
             IpsecSa(
                 self.name,
                 self.initiator,
@@ -168,7 +174,7 @@ class Phase2Exchange(Exchange):
         if self._spi is not None:
             if not self._installed:
                 self.context.tell(ipsec.ReleaseSpi(transport.local, int.from_bytes(self._spi)))
-            elif not self.initiator:
+            else:
                 self.owner.delete_spi(self.sa, self._spi)
         if notify is not None:
             self.owner.notify(self.sa, notify, self.peer_spi)

@@ -14,7 +14,7 @@ from isakmpd.ike.ipsec import EspSa, Selector
 from isakmpd.ike.nat_traversal import NatSituation
 from isakmpd.ike.phase1_proposal import Phase1Choice
 from isakmpd.ike.phase2_proposal import Phase2Choice
-from isakmpd.ike.timers import Timer
+from isakmpd.ike.timers import OwnTimers, Timer
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.vendor_ids import Vendor
@@ -45,8 +45,9 @@ class IsakmpSa:
     replaced: bool = False
     soft_due: float | None = None
     hard_due: float | None = None
+    wants_heir: bool = False
     used_message_ids: set[int] = field(default_factory=set)
-    timers: list[Timer] = field(default_factory=list)
+    timers: OwnTimers = field(default_factory=OwnTimers)
     keepalive: Timer | None = None
     liveness: Liveness | None = None
     prf_a: Prf = field(init=False, repr=False)
@@ -63,6 +64,11 @@ class IsakmpSa:
     def cookies(self) -> tuple[bytes, bytes]:
         """Give both cookies, which identify the SA on the wire."""
         return self.initiator_cookie, self.responder_cookie
+
+    @property
+    def rank(self) -> tuple[int | bytes, ...]:
+        """Order SAs made side by side, alike at both ends."""
+        return self.cookies
 
     def phase2_iv(self, message_id: int) -> bytes:
         """Derive the first IV of a phase 2 exchange (RFC 2409 appendix B)."""
@@ -91,13 +97,19 @@ class IpsecSa:
     replaced: bool = False
     soft_due: float | None = None
     hard_due: float | None = None
+    wants_heir: bool = False
     on_inbound: Callable[[], None] | None = None  # what to do when the first packet arrives
-    timers: list[Timer] = field(default_factory=list)
+    timers: OwnTimers = field(default_factory=OwnTimers)
 
     @property
     def selector(self) -> Selector:
         """Give the packets this pair protects."""
         return self.outbound.selector
+
+    @property
+    def rank(self) -> tuple[int | bytes, ...]:
+        """Order pairs made side by side, alike at both ends."""
+        return self.message_id, *self.isakmp.cookies
 
     @property
     def inbound_spi(self) -> bytes:

@@ -64,3 +64,26 @@ class Timers:
 
     def __iter__(self) -> Iterator[Timer]:
         return iter(sorted(timer for timer in self._heap if timer.armed))
+
+
+class OwnTimers:
+    """Hold the timers of one SA, one for each event, so that none outlives it."""
+
+    def __init__(self) -> None:
+        self._armed: dict[str, Timer] = {}
+
+    def arm(self, timers: Timers, due: float, event: str, action: Callable[[], None]) -> None:
+        """Arm a timer in place of one for the same event."""
+        self.cancel(event)
+        self._armed[event] = timers.arm(due, event, action)
+
+    def cancel(self, event: str) -> None:
+        """Disarm the timer of an event, if there is one."""
+        timer = self._armed.pop(event, None)
+        if timer is not None:
+            timer.cancel()
+
+    def cancel_all(self) -> None:
+        """Disarm every timer."""
+        for event in list(self._armed):
+            self.cancel(event)
