@@ -14,6 +14,8 @@ from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.memory import MemoryStack
+from isakmpd.wire.header import decode_header
+from isakmpd.wire.numbers import ExchangeType
 
 DAEMON = IPv4Address("192.0.2.1")
 PEER = IPv4Address("192.0.2.2")
@@ -140,13 +142,16 @@ class Daemon:
         return [send.octets for send in self.sent()]
 
     def answers(self, octets: bytes, *, port: int = 500) -> bytes:
-        """Deliver a datagram and give the one answer, which returns where it came from."""
+        """Deliver a datagram and give its one answer, which returns where it came from.
+
+        Informational messages are no answer; what the daemon adds of them is its own business.
+        """
         self.sent()
         own = 4500 if port != 500 else 500
         at = Transport(self.address, own, PEER, port, encapsulated=own == 4500)
         self.engine.receive(octets, at, self.now)
         self._settle()
-        (send,) = self.sent()
+        (send,) = [send for send in self.sent() if not _informational(send.octets)]
         assert send.transport == at, self.log
         return send.octets
 
@@ -216,3 +221,7 @@ class Daemon:
                 self.captured.append((output.outgoing, output.octets))
             case SendKeepalive():
                 self.keepalives += 1
+
+
+def _informational(datagram: bytes) -> bool:
+    return decode_header(datagram)[0].exchange_type == ExchangeType.INFO

@@ -172,6 +172,7 @@ class Peer:
     port: int = 500
     remote_port: int = 500
     private_address: IPv4Address | None = None  # behind a NAT, where it differs from ``address``
+    remote_private_address: IPv4Address | None = None  # likewise the daemon's
 
     def __post_init__(self) -> None:
         self.cookies = (self.cookie, bytes(8))
@@ -391,7 +392,7 @@ class Peer:
         """The daemon names our end as it sees it first, then its own; nothing unless agreed."""
         expected = [
             self.nat_d(self.address, self.port),
-            self.nat_d(self.remote, self.remote_port),
+            self.nat_d(self.remote_private_address or self.remote, self.remote_port),
         ]
         assert chain.all(NatDiscovery) == (expected if self.nat_t else [])
 

@@ -37,7 +37,9 @@ class OfferAccept:
     ranged: bool = False
 
     def __str__(self) -> str:
-        return f"{self.minimum}:{self.maximum}" if self.ranged else str(self.value)
+        if self.minimum == self.maximum:
+            return str(self.value)
+        return f"{self.minimum}:{self.maximum}"
 
     def accepts(self, value: int) -> bool:
         """Tell whether a peer's value will do."""

@@ -296,7 +296,8 @@ def _differences(
         differences.append(f"GROUP_DESCRIPTION: got {got}, expected {expected}")
     elif (offered.group is not None) != key_exchange:
         state = "with" if key_exchange else "without"
-        differences.append(f"GROUP_DESCRIPTION: got {offered.group} {state} a KE payload")
+        got = offered.group or "no PFS"
+        differences.append(f"GROUP_DESCRIPTION: got {got} {state} a KE payload")
     mode = _mode(configured, encapsulated=encapsulated)
     if (offered.encapsulation in _TUNNEL_MODES, offered.encapsulation in _IN_UDP) != (
         mode in _TUNNEL_MODES,

@@ -1,0 +1,76 @@
+"""Scenes tests begin from: a daemon and a peer that have come some way together."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from isakmpd.config.model import Configuration
+from isakmpd.ike.ipsec import Direction
+from isakmpd.wire.identities import Identity
+from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
+from tests.ike.peer import Peer, Phase1, Phase2, QuickMode
+
+DAEMON_LAN = Identity.of_network(IPv4Network("10.1.0.0/24"))
+PEER_LAN = Identity.of_network(IPv4Network("10.2.0.0/24"))
+
+
+def a_peer(offer: Phase1 | None = None, **tags: object) -> Peer:
+    """A peer of the daemon's."""
+    return Peer(PEER, DAEMON, offer=offer or Phase1(), **tags)  # type: ignore[arg-type]
+
+
+def proposal(peer: Peer, offer: Phase2 | None = None, **tags: object) -> QuickMode:
+    """A quick mode the peer begins for the two LANs."""
+    return QuickMode(peer, offer or Phase2(), ids=(PEER_LAN, DAEMON_LAN), **tags)  # type: ignore[arg-type]
+
+
+def answer_main_mode(daemon: Daemon, peer: Peer) -> None:
+    """The peer begins main mode and the daemon answers it to the end."""
+    peer.finish(daemon.answers(peer.mm5(daemon.answers(peer.mm3(daemon.answers(peer.mm1()))))))
+
+
+def begin_main_mode(daemon: Daemon, peer: Peer) -> bytes:
+    """The daemon begins main mode and the peer answers it; gives the quick mode that follows."""
+    mm5 = daemon.answers(peer.mm4(daemon.answers(peer.mm2(daemon.begins()))))
+    return daemon.answers(peer.mm6(mm5))
+
+
+def answer_quick_mode(daemon: Daemon, quick: QuickMode) -> None:
+    """The peer begins quick mode and the daemon answers it to the end."""
+    assert daemon.hears(quick.qm3(daemon.answers(quick.qm1()))) == []
+
+
+def begin_quick_mode(daemon: Daemon, quick: QuickMode, qm1: bytes) -> None:
+    """The daemon has sent ``qm1``; the two finish what it began."""
+    quick.finish(daemon.answers(quick.qm2(qm1)))
+
+
+def met(config: Configuration | None = None, **tags: object) -> tuple[Daemon, Peer]:
+    """A daemon that has answered a peer's main mode."""
+    daemon, peer = Daemon(config or configuration()), a_peer(**tags)  # type: ignore[arg-type]
+    answer_main_mode(daemon, peer)
+    return daemon, peer
+
+
+def joined(config: Configuration | None = None) -> tuple[Daemon, Peer, QuickMode]:
+    """A daemon and a peer that share a tunnel."""
+    daemon, peer = met(config)
+    quick = proposal(peer)
+    answer_quick_mode(daemon, quick)
+    assert agreed(daemon, quick)
+    return daemon, peer, quick
+
+
+def agreed(daemon: Daemon, quick: QuickMode) -> bool:
+    """Tell whether both hold the same keys, and the daemon's flow leads through them."""
+    ours, theirs = int.from_bytes(quick.spi), int.from_bytes(quick.their_spi)
+    keys = {
+        (key.direction, key.spi): sa.keys.encryption_key + sa.keys.authentication_key
+        for key, sa in daemon.stack.sas.items()
+    }
+    (pair,) = [p for p in daemon.snapshot.ipsec_sas if p.outbound.key.spi == ours]
+    return (
+        keys[Direction.OUTBOUND, ours] == quick.inbound_keys
+        and keys[Direction.INBOUND, theirs] == quick.outbound_keys
+        and daemon.stack.flows[pair.outbound.selector] == pair.outbound.key
+    )
