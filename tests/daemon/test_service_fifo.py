@@ -277,7 +277,13 @@ def test_r_writes_the_report(up: Pair) -> None:
     report = up.west.folder / "isakmpd.report"
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
     assert all(" Report> " in line for line in text.splitlines())
-    for words in ("link phase 2", "east phase 1", "udp_report: fd", "connection_report: ", "[east]"):
+    for words in (
+        "link phase 2",
+        "east phase 1",
+        "udp_report: fd",
+        "connection_report: ",
+        "[east]",
+    ):
         assert words in text
     assert SECRET not in text
 

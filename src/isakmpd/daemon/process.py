@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 
 from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.fifo import STANDARD_INPUT
-from isakmpd.daemon.log import DaemonLog, DescriptorSink, SyslogSink
+from isakmpd.daemon.log import DaemonLog, DescriptorSink, Severity, Sink, SyslogSink
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.service import Service, StartError
 
@@ -16,11 +17,10 @@ from isakmpd.daemon.service import Service, StartError
 def run(options: Options) -> int:
     """Run until told to stop; the exit status is 0, or 1 when starting failed."""
     _fill_standard_descriptors()
-    # Until it has started, problems go where the administrator looks: to the terminal.
-    log = DaemonLog(DescriptorSink(), LogLevels(), options.verbose)
     if options.foreground:
+        log = DaemonLog(DescriptorSink(), LogLevels(), options.verbose)
         return _serve(options, log, lambda: None)
-    return _detach(options, log)
+    return _detach(options)
 
 
 def _serve(options: Options, log: DaemonLog, ready: Callable[[], None]) -> int:
@@ -42,7 +42,7 @@ def _serve(options: Options, log: DaemonLog, ready: Callable[[], None]) -> int:
     return 0
 
 
-def _detach(options: Options, log: DaemonLog) -> int:
+def _detach(options: Options) -> int:
     """Fork; the parent stays until the child has started, so that its status tells the truth."""
     reader, writer = os.pipe()
     if os.fork():
@@ -51,14 +51,30 @@ def _detach(options: Options, log: DaemonLog) -> int:
         return 0 if started else 1
     os.close(reader)
     os.setsid()
+    syslog = SyslogSink()
+    log = DaemonLog(_Both(DescriptorSink(), syslog), LogLevels(), options.verbose)
 
     def ready() -> None:
-        log.sink = SyslogSink()
+        log.sink = syslog
         _let_go_of_terminal(keep_input=options.fifo == STANDARD_INPUT)
         os.write(writer, b"1")
         os.close(writer)
 
     return _serve(options, log, ready)
+
+
+class _Both:
+    """Log to the terminal, where the administrator looks until the daemon has started, and on."""
+
+    def __init__(self, terminal: Sink, syslog: Sink) -> None:
+        self._terminal = terminal
+        self._syslog = syslog
+
+    def write(self, severity: Severity, label: str, text: str) -> None:
+        """Write one line to both; a terminal that is gone is no loss."""
+        self._syslog.write(severity, label, text)
+        with contextlib.suppress(OSError):
+            self._terminal.write(severity, label, text)
 
 
 def _fill_standard_descriptors() -> None:
