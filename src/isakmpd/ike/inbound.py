@@ -144,6 +144,7 @@ class Inbound:
             unfinished = self._exchanges.get((*cookies, 0))
             if isinstance(unfinished, Phase1Exchange) and unfinished.state is State.RUNNING:
                 unfinished.heard_unreadable()
+                return
             raise _unknown_cookies()
         if not header.encrypted:
             raise Malformed("a phase 2 message in clear", NotifyType.INVALID_FLAGS)

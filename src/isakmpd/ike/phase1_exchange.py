@@ -234,7 +234,8 @@ class Phase1Exchange(Exchange):
         if NotifyType.INVALID_ID_INFORMATION in self._heard:
             return f"it does not expect {self.local_id} ([{self.name}]:ID decides)"
         if self.sealing is not None:
-            blocked = "a firewall drops UDP port 4500, or " if self.transport.encapsulated else ""
+            silent = self.transport.encapsulated and not self.hint
+            blocked = "a firewall drops UDP port 4500, or " if silent else ""
             return blocked + self._keys_differ()
         if self.initiator and self.step == 0 and not self.hint:
             return (
