@@ -25,6 +25,7 @@ _TEMPLATE = """\
 Use-Keynote= no
 Check-interval= 60
 DPD-check-interval= {dpd}
+{general}
 
 [Phase 1]
 {peer}= peer
@@ -36,7 +37,7 @@ DPD-check-interval= {dpd}
 Phase= 1
 Address= {peer}
 Configuration= main-mode
-Authentication= mekmitasdigoat
+Authentication= {key}
 {peer_tags}
 
 [main-mode]
@@ -53,12 +54,12 @@ Remote-ID= there
 
 [here]
 ID-type= IPV4_ADDR_SUBNET
-Network= 10.1.0.0
+Network= {local}
 Netmask= 255.255.255.0
 
 [there]
 ID-type= IPV4_ADDR_SUBNET
-Network= 10.2.0.0
+Network= {remote}
 Netmask= 255.255.255.0
 
 [quick-mode]
@@ -78,10 +79,21 @@ def configuration(
     dpd: int = 0,
     peer_tags: str = "",
     more: str = "",
+    general: str = "",
+    key: str = "mekmitasdigoat",
+    mirrored: bool = False,
 ) -> Configuration:
-    """A gateway that only answers, or one that begins by itself."""
+    """A gateway that only answers, or one that begins by itself.
+
+    ``mirrored`` gives the gateway at the peer's address instead, with the LANs changed over.
+    """
+    local, remote = ("10.2.0.0", "10.1.0.0") if mirrored else ("10.1.0.0", "10.2.0.0")
     text = _TEMPLATE.format(
-        peer=PEER,
+        peer=DAEMON if mirrored else PEER,
+        local=local,
+        remote=remote,
+        general=general,
+        key=key,
         role="Passive-connections" if answers else "Connections",
         transforms=transforms,
         suites=suites,
@@ -105,7 +117,7 @@ class Daemon:
         address: IPv4Address = DAEMON,
     ) -> None:
         self.now = 1000.0
-        entropy = entropy or SeededEntropy("daemon")
+        entropy = entropy or SeededEntropy(f"daemon at {address}")
         self._reports: deque[ipsec.Answer | ipsec.Event] = deque()
         self.stack = MemoryStack(self._reports.append, entropy)
         self.engine = Engine(

@@ -74,3 +74,17 @@ def agreed(daemon: Daemon, quick: QuickMode) -> bool:
         and keys[Direction.INBOUND, theirs] == quick.outbound_keys
         and daemon.stack.flows[pair.outbound.selector] == pair.outbound.key
     )
+
+
+def converse(first: Daemon, second: Daemon, said: list[bytes]) -> list[tuple[Daemon, bytes]]:
+    """Let ``first`` hear ``said`` and pass on to and fro what follows, until both are silent."""
+    heard: list[tuple[Daemon, bytes]] = []
+    waiting = [(second, octets) for octets in said]
+    while waiting:
+        sender, octets = waiting.pop(0)
+        heard.append((sender, octets))
+        assert len(heard) < 100, "the two never come to an end"
+        receiver = first if sender is second else second
+        answers = receiver.hears(octets, source=sender.address)
+        waiting += [(receiver, answer) for answer in answers]
+    return heard
