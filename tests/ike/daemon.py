@@ -29,6 +29,7 @@ DPD-check-interval= {dpd}
 
 [Phase 1]
 {peer}= peer
+{phase_1}
 
 [Phase 2]
 {role}= lan
@@ -80,6 +81,7 @@ def configuration(
     peer_tags: str = "",
     more: str = "",
     general: str = "",
+    phase_1: str = "",
     key: str = "mekmitasdigoat",
     mirrored: bool = False,
 ) -> Configuration:
@@ -93,6 +95,7 @@ def configuration(
         local=local,
         remote=remote,
         general=general,
+        phase_1=phase_1,
         key=key,
         role="Passive-connections" if answers else "Connections",
         transforms=transforms,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from isakmpd.crypto.hashes import equal
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import message_id
-from isakmpd.ike.framing import Sealing, in_clear
+from isakmpd.ike.framing import Sealing, Unproven, in_clear
 from isakmpd.ike.outputs import Capture, Send
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.steps import INFO
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.header import Header
-from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import Doi, ExchangeType, Flags, NotifyType, PayloadType, Protocol
 from isakmpd.wire.payloads import Chain, Delete, Hash, Notification, Payload, encode_chain
 
@@ -48,7 +47,9 @@ def open_protected(
     INFO.check(chain)
     expected = sa.prf_a(header.message_id.to_bytes(4), chain.after_first)
     if not equal(chain.one(Hash).data, expected):
-        raise Malformed("HASH of an informational message is wrong")
+        raise Unproven(
+            "HASH of an informational message is wrong", NotifyType.INVALID_HASH_INFORMATION
+        )
     sa.used_message_ids.add(header.message_id)
     context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
     return chain
