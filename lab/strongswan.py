@@ -224,8 +224,11 @@ class StrongSwan:
 
 def gateway_configuration(
     *,
+    name: str = "gw",
+    child: str = "net",
     local: str,
     remote: str,
+    remote_id: str = "",
     local_net: str,
     remote_net: str,
     secret: str = "mekmitasdigoat",
@@ -234,10 +237,10 @@ def gateway_configuration(
     more_ike: str = "",
     more_child: str = "",
 ) -> str:
-    """Return a swanctl.conf for an IKEv1 Main Mode tunnel `net` of a connection `gw`."""
+    """Return a swanctl.conf for one IKEv1 Main Mode tunnel; texts can be joined."""
     return f"""\
 connections {{
-    gw {{
+    {name} {{
         version = 1
         local_addrs = {local}
         remote_addrs = {remote}
@@ -249,10 +252,10 @@ connections {{
         }}
         remote {{
             auth = psk
-            id = {remote}
+            id = {remote_id or remote}
         }}
         children {{
-            net {{
+            {child} {{
                 local_ts = {local_net}
                 remote_ts = {remote_net}
                 esp_proposals = {esp}
@@ -262,9 +265,9 @@ connections {{
     }}
 }}
 secrets {{
-    ike-gw {{
+    ike-{name} {{
         id-1 = {local}
-        id-2 = {remote}
+        id-2 = {remote_id or remote}
         secret = "{secret}"
     }}
 }}

@@ -42,7 +42,10 @@ EAST_TO_WEST = Network(CONNECTION, EAST_NET, WEST_NET)
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Describe an isakmpd with one peer; ``general`` adds tags to [General]."""
+    """Describe an isakmpd with one peer; ``general`` adds tags to [General].
+
+    ``name`` is the peer's section; ``sections`` of another name can be added to the file.
+    """
 
     local: str = WEST_WAN
     remote: str = EAST_WAN
@@ -51,40 +54,42 @@ class Gateway:
     secret: str = SECRET
     algorithms: Algorithms = DEFAULT
     general: Mapping[str, int | str] = field(default_factory=dict)
+    name: str = "peer"
 
     def __str__(self) -> str:
         """Return the isakmpd.conf."""
         tags = "".join(f"{tag}= {value}\n" for tag, value in self.general.items())
+        return f"[General]\nListen-on= {self.local}\n{tags}{self.sections()}"
+
+    def sections(self) -> str:
+        """Return what isakmpd.conf says of this peer."""
         names = ",".join(network.name for network in self.networks)
         role = "Connections" if self.begins else "Passive-connections"
-        sections = "".join(_connection(network) for network in self.networks)
-        return f"""\
-[General]
-Listen-on= {self.local}
-{tags}
+        connections = "".join(_connection(network, self.name) for network in self.networks)
+        return f"""
 [Phase 1]
-{self.remote}= peer
+{self.remote}= {self.name}
 
 [Phase 2]
 {role}= {names}
 
-[peer]
+[{self.name}]
 Phase= 1
 Address= {self.remote}
-Configuration= main-mode
+Configuration= {self.name}-main-mode
 Authentication= {self.secret}
 
-[main-mode]
+[{self.name}-main-mode]
 EXCHANGE_TYPE= ID_PROT
 Transforms= {self.algorithms.transform}
 
-[quick-mode]
+[{self.name}-quick-mode]
 EXCHANGE_TYPE= QUICK_MODE
 Suites= {self.algorithms.suite}
-{sections}"""
+{connections}"""
 
 
-def _connection(network: Network) -> str:
+def _connection(network: Network, peer: str) -> str:
     ends = {f"{network.name}-here": network.local, f"{network.name}-there": network.remote}
     identities = "".join(
         f"""
@@ -98,8 +103,8 @@ Netmask= {IPv4Network(text).netmask}
     return f"""
 [{network.name}]
 Phase= 2
-ISAKMP-peer= peer
-Configuration= quick-mode
+ISAKMP-peer= {peer}
+Configuration= {peer}-quick-mode
 Local-ID= {network.name}-here
 Remote-ID= {network.name}-there
 {identities}"""
@@ -108,6 +113,8 @@ Remote-ID= {network.name}-there
 def strongswan(
     algorithms: Algorithms = DEFAULT,
     *,
+    name: str = "gw",
+    local: str = EAST_WAN,
     network: Network = EAST_TO_WEST,
     secret: str = SECRET,
     more_ike: str = "",
@@ -115,7 +122,9 @@ def strongswan(
 ) -> str:
     """Return the swanctl.conf of the peer, which is always the east gateway."""
     return gateway_configuration(
-        local=EAST_WAN,
+        name=name,
+        child=network.name,
+        local=local,
         remote=WEST_WAN,
         local_net=network.local,
         remote_net=network.remote,

@@ -1,6 +1,6 @@
 """A tunnel with strongSwan for each of several combinations of algorithms, begun by either side."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -64,7 +64,10 @@ def lab() -> Iterator[TwoGateways]:
 @pytest.mark.parametrize("beginner", ["isakmpd", "strongSwan"])
 @pytest.mark.parametrize("algorithms", COMBINATIONS, ids=str)
 def test_a_tunnel_carries_pings_both_ways(
-    lab: TwoGateways, algorithms: Algorithms, beginner: str
+    lab: TwoGateways,
+    algorithms: Algorithms,
+    beginner: str,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """Whoever begins, both ends agree on SAs, pings cross both ways, and the wire shows only ESP.
 
@@ -84,4 +87,5 @@ def test_a_tunnel_carries_pings_both_ways(
     assert f"SPI 0: {child['spi-in']} " in shown
     assert f"SPI 1: {child['spi-out']} " in shown
     proof = prove_encrypted(wire.packets, inner=INNER, pattern=PATTERN, sent=8, received=8)
+    record_property("result", proof)
     assert proof.kinds[Kind.ESP_IN_UDP] >= 16

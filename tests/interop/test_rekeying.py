@@ -134,7 +134,7 @@ def two_of_ours_both_begin() -> Outcome:
 def two_of_ours_across_a_nat() -> Outcome:
     """Let two of our own daemons find the NAT between them and speak ESP in UDP."""
     with across_nat() as lab:
-        return _two_of_ours(lab.gateways, WEST_PRIVATE)
+        return _two_of_ours(lab, WEST_PRIVATE)
 
 
 def _two_of_ours(lab: TwoGateways, west_address: str) -> Outcome:
