@@ -71,10 +71,10 @@ class IpsecSas:
         self._pairs[pair.inbound.key] = pair
         self._arm_lifetime(pair, lasting=lasting)
         for other in others:
-            if other.replaced and not succession.follows(pair, other):
-                continue
-            heir, old = (pair, other) if succession.succeeds(pair, other) else (other, pair)
-            if succession.deletes(pair, other):
+            heir, old = (other, pair) if succession.gives_way(pair, other) else (pair, other)
+            if old is pair and heir.replaced:
+                continue  # what gives way itself takes nobody's place
+            if succession.deletes(heir, old):
                 self._bury_later(heir, old)
             old.replaced = True
         carried = any(other.active for other in others)

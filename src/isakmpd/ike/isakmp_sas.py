@@ -65,10 +65,10 @@ class IsakmpSas:
         if sa.nat.we_are_behind:
             self._keep_nat_open(sa)
         for other in others:
-            if other.replaced and not succession.follows(sa, other):
-                continue
-            heir, old = (sa, other) if succession.succeeds(sa, other) else (other, sa)
-            if succession.deletes(sa, other):
+            heir, old = (other, sa) if succession.gives_way(sa, other) else (sa, other)
+            if old is sa and heir.replaced:
+                continue  # what gives way itself takes nobody's place
+            if succession.deletes(heir, old):
                 self._bury_later(heir, old)
             old.replaced = True
 

@@ -1,13 +1,16 @@
 """Decide which of two SAs for the same purpose gives way, so that both ends decide alike.
 
-An SA whose exchange began after the other was established is its successor. Where the exchanges ran
-side by side, because both ends began one, neither end need know which was first; a rank that both
-ends can compute decides.
+One end begins its exchanges one after the other, so of two SAs it began the later one stays. When
+each end began one, an end may have completed the first when it begins the second, or both run side
+by side; because messages take their time the two ends can see that differently. So a second
+exchange counts as later only after a margin, and a rank that both ends compute decides within it.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
+
+MARGIN = 5.0  # seconds, more than messages travel
 
 
 class Generation(Protocol):
@@ -30,20 +33,25 @@ class Generation(Protocol):
         """Give what both ends know of the SA and no two SAs share."""
 
 
-def succeeds(new: Generation, old: Generation) -> bool:
-    """Tell whether ``new`` takes the place of ``old``, rather than giving way to it."""
-    return follows(new, old) or new.rank > old.rank
+def gives_way(one: Generation, other: Generation) -> bool:
+    """Tell whether ``one`` gives way to ``other``, rather than the other way round."""
+    if one.initiator is other.initiator:
+        return one.began <= other.began
+    if follows(other, one) or follows(one, other):
+        return follows(other, one)
+    return one.rank < other.rank
 
 
-def deletes(new: Generation, old: Generation) -> bool:
-    """Tell whether this end deletes the one that gives way.
+def deletes(heir: Generation, old: Generation) -> bool:
+    """Tell whether this end deletes ``old``, which gives way to ``heir``.
 
-    The end that begins a successor knows what it replaces, also where the other end saw the two
-    side by side. Of two side by side both ends delete the same one, and do no harm by it.
+    The end that began the heir does. Of two side by side both ends delete the same one, and do no
+    harm by it.
     """
-    return new.initiator or not follows(new, old)
+    side_by_side = heir.initiator is not old.initiator and not follows(heir, old)
+    return heir.initiator or side_by_side
 
 
 def follows(new: Generation, old: Generation) -> bool:
-    """Tell whether ``new`` began only when ``old`` existed."""
-    return old.established <= new.began
+    """Tell whether ``new`` began when ``old`` was certainly known at both ends."""
+    return new.began >= old.established + MARGIN

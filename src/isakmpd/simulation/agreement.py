@@ -54,6 +54,14 @@ def leftovers(node: Node) -> list[str]:
     ]
 
 
+def count_sas(node: Node) -> int:
+    """Count a node's ISAKMP SAs or its pairs of ESP SAs, whichever are more."""
+    if not node.alive:
+        return 0
+    seen = snapshot(node)
+    return max(len(seen.isakmp_sas), len(seen.ipsec_sas))
+
+
 def snapshot(node: Node) -> Snapshot:
     """Take a node's picture."""
     return node.engine.snapshot(node.now)

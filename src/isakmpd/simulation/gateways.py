@@ -60,6 +60,8 @@ Netmask= 255.255.255.0
 DOI= IPSEC
 EXCHANGE_TYPE= QUICK_MODE
 Suites= {suites}
+
+{more}
 """
 
 _DEFAULTS = {
@@ -71,6 +73,7 @@ _DEFAULTS = {
     "peer_tags": "",
     "key": "mekmitasdigoat",
     "transforms": "AES-128-SHA",
+    "more": "",
     "suites": "QM-ESP-AES-128-SHA-PFS-SUITE",
 }
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TypeVar
 
 from isakmpd.ike.entropy import Entropy, SeededEntropy, fraction
-from isakmpd.simulation.agreement import disagreements, leftovers
+from isakmpd.simulation.agreement import count_sas, disagreements, leftovers
 from isakmpd.simulation.gateways import ADDRESSES, gateway
 from isakmpd.simulation.link import FAIR, Weather
 from isakmpd.simulation.node import Node
@@ -18,6 +18,7 @@ from isakmpd.simulation.world import World
 
 T = TypeVar("T")
 
+REST = 600  # seconds of fair weather
 CONVERGENCE = 180.0  # seconds after the last lost datagram
 DUPLICATES_DIE_OUT = 200.0  # seconds after which nothing of an ended exchange is remembered
 LINES_IN_A_MINUTE = 60  # more than that nobody reads
@@ -75,9 +76,11 @@ class Outcome:
     leftovers: list[str] = field(default_factory=list)
     expensive: list[str] = field(default_factory=list)
     down: list[str] = field(default_factory=list)
+    surplus: list[str] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     wire_digest: str = ""
+    lost: int = 0  # datagrams
 
     @property
     def faults(self) -> list[str]:
@@ -87,6 +90,7 @@ class Outcome:
             *self.leftovers,
             *self.expensive,
             *self.down,
+            *self.surplus,
             *self.noise,
         ]
 
@@ -160,6 +164,11 @@ def _happenings(one: _Draw, fair_from: float) -> tuple[Happening, ...]:
     return tuple(sorted(found, key=lambda happening: happening.time))
 
 
+def play_seed(seed: str) -> Outcome:
+    """Draw a scenario and play it, in whatever process."""
+    return play(draw(seed))
+
+
 def play(scenario: Scenario) -> Outcome:
     """Play a scenario to its end and judge it."""
     outcome = Outcome(scenario)
@@ -169,7 +178,7 @@ def play(scenario: Scenario) -> Outcome:
     outcome.disagreements = play.disagreements("after the storm")
     outcome.leftovers = play.leftovers("after the storm")
     outcome.down = play.down()
-    play.rest()
+    outcome.surplus = play.rest()
     outcome.disagreements += play.disagreements("at rest")
     outcome.down += play.down()
     play.teardown()
@@ -180,6 +189,7 @@ def play(scenario: Scenario) -> Outcome:
     outcome.noise = play.noise()
     outcome.log = play.log()
     outcome.wire_digest = play.world.wire_digest
+    outcome.lost = play.world.link.lost
     return outcome
 
 
@@ -231,9 +241,18 @@ class _Play:
         last = max((self.world.link.last_loss or 0.0, self.scenario.fair_from))
         self.world.run(last + CONVERGENCE)
 
-    def rest(self) -> None:
-        """Let a good while pass in fair weather."""
-        self.world.run(self.world.now + 600)
+    def rest(self) -> list[str]:
+        """Let a good while pass in fair weather; say where SAs pile up all the while."""
+        fewest = {node.name: count_sas(node) for node in self.nodes}
+        for _ in range(REST):
+            self.world.run(self.world.now + 1)
+            for node in self.nodes:
+                fewest[node.name] = min(fewest[node.name], count_sas(node))
+        return [
+            f"{name} never holds fewer than {number} SAs of each kind in {REST} s"
+            for name, number in fewest.items()
+            if number > 1
+        ]
 
     def teardown(self) -> None:
         """Take the connection down at both ends, for good."""
