@@ -25,10 +25,11 @@ class Exchanges:
         self._context = context
         self._by_key: dict[Key, Exchange] = {}
         self._keys: dict[Exchange, list[Key]] = {}
+        self._unfinished: dict[Exchange, None] = {}  # few among the many that answer duplicates
         self._burials: dict[Exchange, Timer] = {}
 
     def __iter__(self) -> Iterator[Exchange]:
-        return iter([e for e in self._keys if e.state is State.RUNNING])
+        return iter([e for e in self._unfinished if e.state is State.RUNNING])
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -41,6 +42,7 @@ class Exchanges:
         """Take an exchange under its key and further ones."""
         keys = [exchange.key, *more_keys]
         self._keys[exchange] = keys
+        self._unfinished[exchange] = None
         for key in keys:
             self._by_key[key] = exchange
 
@@ -52,6 +54,7 @@ class Exchanges:
 
     def discard(self, exchange: Exchange) -> None:
         """Forget an exchange."""
+        self._unfinished.pop(exchange, None)
         for key in self._keys.pop(exchange, ()):
             if self._by_key.get(key) is exchange:
                 del self._by_key[key]
@@ -60,6 +63,8 @@ class Exchanges:
 
     def discard_later(self, exchange: Exchange) -> None:
         """Forget an exchange once nobody can still send duplicates."""
+        if exchange.state is State.DONE:
+            self._unfinished.pop(exchange, None)
         due = self._context.now + DUPLICATE_LIFETIME
         self._burials[exchange] = self._context.timers.arm(
             due, f"exchange {exchange.name} is forgotten", lambda: self.discard(exchange)
@@ -85,10 +90,8 @@ class Exchanges:
         """
         half_open = [
             exchange
-            for exchange in self._keys
-            if isinstance(exchange, Phase1Exchange)
-            and not exchange.initiator
-            and exchange.state is not State.DONE
+            for exchange in self._unfinished
+            if isinstance(exchange, Phase1Exchange) and not exchange.initiator
         ]
         theirs = [exchange for exchange in half_open if exchange.transport.remote == address]
         if len(theirs) >= HALF_OPEN_LIMIT_OF_ADDRESS and not self._evict(theirs):

@@ -6,15 +6,16 @@ import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+_FEWEST_SWEPT = 64
 
-@dataclass(order=True, slots=True)
+
+@dataclass(slots=True, eq=False)
 class Timer:
     """Be one armed timer; ``cancel`` disarms it."""
 
     due: float
-    serial: int
-    event: str = field(compare=False)
-    action: Callable[[], None] | None = field(compare=False, repr=False)
+    event: str
+    action: Callable[[], None] | None = field(repr=False)
 
     def cancel(self) -> None:
         """Disarm; cancelling twice or after the fact does nothing."""
@@ -30,40 +31,42 @@ class Timers:
     """Hold timers in the order they fall due; equal times fire in the order they were armed."""
 
     def __init__(self) -> None:
-        self._heap: list[Timer] = []
+        self._heap: list[tuple[float, int, Timer]] = []
         self._serial = 0
+        self._sweep_at = _FEWEST_SWEPT
 
     def arm(self, due: float, event: str, action: Callable[[], None]) -> Timer:
         """Arm ``action`` for the moment ``due``, in seconds."""
         self._serial += 1
-        timer = Timer(due, self._serial, event, action)
-        heapq.heappush(self._heap, timer)
-        if len(self._heap) > 64 and self._serial % 64 == 0:
+        timer = Timer(due, event, action)
+        heapq.heappush(self._heap, (due, self._serial, timer))
+        if len(self._heap) >= self._sweep_at:
             self._sweep()
         return timer
 
     def _sweep(self) -> None:
-        live = [timer for timer in self._heap if timer.armed]
-        if len(live) * 2 < len(self._heap):
-            heapq.heapify(live)
-            self._heap = live
+        """Let disarmed timers go; each sweep waits until the heap has doubled."""
+        self._heap = [entry for entry in self._heap if entry[2].armed]
+        heapq.heapify(self._heap)
+        self._sweep_at = max(2 * len(self._heap), _FEWEST_SWEPT)
 
     def deadline(self) -> float | None:
         """Tell when the next timer falls due, None when none is armed."""
-        while self._heap and not self._heap[0].armed:
-            heapq.heappop(self._heap)
-        return self._heap[0].due if self._heap else None
+        heap = self._heap
+        while heap and not heap[0][2].armed:
+            heapq.heappop(heap)
+        return heap[0][0] if heap else None
 
     def fire(self, now: float) -> None:
         """Run every action due by ``now``, also those that such actions arm."""
         while (due := self.deadline()) is not None and due <= now:
-            timer = heapq.heappop(self._heap)
+            timer = heapq.heappop(self._heap)[2]
             action, timer.action = timer.action, None
             if action is not None:
                 action()
 
     def __iter__(self) -> Iterator[Timer]:
-        return iter(sorted(timer for timer in self._heap if timer.armed))
+        return iter([timer for _, _, timer in sorted(self._heap) if timer.armed])
 
 
 class OwnTimers:
