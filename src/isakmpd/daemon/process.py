@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import Callable
 
 from isakmpd.control.log_levels import LogLevels
@@ -39,6 +40,10 @@ def _serve(options: Options, log: DaemonLog, ready: Callable[[], None]) -> int:
     finally:
         service.close()
         loop.close()
+        # All is given back: a second signal shall not turn this into a failure.
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        log("isakmpd: exit")
     return 0
 
 

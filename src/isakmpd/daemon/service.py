@@ -309,7 +309,6 @@ class Service:
     def close(self) -> None:
         """Give everything back."""
         self._open_things.close()
-        self._log("isakmpd: exit")
 
 
 def _ignore_esp(_octets: bytes, _transport: Transport) -> None:

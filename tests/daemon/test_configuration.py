@@ -1,0 +1,216 @@
+"""What is in force is always whole: faults are told, and never replace what works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from isakmpd.config.bindings import AddElement, Change, RemoveSection, SetValue
+from isakmpd.daemon.configuration import LiveConfiguration, UnusableError
+from isakmpd.daemon.options import Options
+from tests.daemon.loopback import configuration
+
+Live = tuple[LiveConfiguration, list[str]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A good configuration file."""
+    path = tmp_path / "isakmpd.conf"
+    path.touch(0o600)
+    path.write_text(configuration("west"))
+    return path
+
+
+@pytest.fixture
+def live(file: Path) -> Live:
+    """It is read, and the lines logged about it are collected."""
+    lines: list[str] = []
+    return LiveConfiguration(Options(configuration_file=file, policy=False), lines.append), lines
+
+
+def test_a_file_is_read_at_once(live: Live) -> None:
+    """Nothing is said about a good one."""
+    held, lines = live
+    assert list(held.current.connections) == ["link"]
+    assert lines == []
+
+
+def test_a_fault_at_start_leaves_its_section_out(file: Path) -> None:
+    """It is told with file and line, and everything else works."""
+    text = configuration("west", ("link", "other"))
+    file.write_text(text.replace("Local-ID=\t\tother-west", "Local-ID=\t\tnowhere"))
+    lines: list[str] = []
+    held = LiveConfiguration(Options(configuration_file=file, policy=False), lines.append)
+    assert list(held.current.connections) == ["link"]
+    line = file.read_text().splitlines().index("Local-ID=\t\tnowhere") + 1
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{file}:{line}: [other]:Local-ID= nowhere: there is no section")
+
+
+def test_without_any_file_the_defaults_apply(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where none was named; a line says so."""
+    missing = tmp_path / "isakmpd.conf"
+    monkeypatch.setattr("isakmpd.daemon.configuration.DEFAULT_CONFIGURATION", missing)
+    lines: list[str] = []
+    held = LiveConfiguration(Options(policy=False), lines.append)
+    assert held.current.connections == {}
+    assert lines == [f"{missing}: there is no such file, built-in defaults apply"]
+
+
+def test_a_reload_takes_the_new_file(live: Live, file: Path) -> None:
+    """And with it forgets what C commands have changed."""
+    held, lines = live
+    assert held.change(SetValue("General", "Retransmits", "9", True))
+    assert held.settle()
+    file.write_text(configuration("west", ("link", "other")))
+    assert held.reload()
+    assert list(held.current.connections) == ["link", "other"]
+    assert held.current.general.retransmits == 3
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        (
+            "Local-ID=\t\tlink-west",
+            "Local-ID= nowhere",
+            "[link]:Local-ID= nowhere: there is no section [nowhere]",
+        ),
+        ("127.0.0.2= ", "127.0.0.999= ", "[Phase 1]:127.0.0.999"),
+        ("[main-mode]", "[main-mode", "expected"),
+        ("AES-SHA-GRP14", "ROT13-SHA", "ROT13-SHA"),
+    ],
+)
+def test_a_faulty_file_replaces_nothing(
+    live: Live, file: Path, old: str, new: str, fault: str
+) -> None:
+    """Every fault is told, then that the last good configuration stays."""
+    held, lines = live
+    before = held.current
+    file.write_text(configuration("west").replace(old, new))
+    assert not held.reload()
+    assert held.current is before
+    assert held.bindings.get("link", "Local-ID") == "link-west"
+    assert lines[0].startswith(f"{file}:")
+    assert any(fault in line for line in lines)
+    assert lines[-1] == "the configuration has faults; the last good one stays in force"
+
+
+def test_a_file_that_wants_a_policy_replaces_nothing(file: Path) -> None:
+    """It was read without one; nobody shall find it asked for and not obeyed."""
+    file.write_text(configuration("west", general="Use-Keynote= no"))
+    lines: list[str] = []
+    held = LiveConfiguration(Options(configuration_file=file), lines.append)
+    before = held.current
+    file.write_text(configuration("west"))
+    assert not held.reload()
+    assert held.current is before
+    assert len(lines) == 1
+    assert lines[0].startswith("policy files are not supported by this version: start with -K")
+
+
+def test_c_changes_come_into_force_together(live: Live) -> None:
+    """A change that is not complete is held, in silence, until it is."""
+    held, lines = live
+    before = held.current
+    changes: list[Change] = [
+        SetValue("late", "Phase", "2"),
+        SetValue("late", "ISAKMP-peer", "east"),
+        SetValue("late", "Local-ID", "link-west"),
+        SetValue("late", "Remote-ID", "link-east"),
+        AddElement("Phase 2", "Connections", "late"),
+    ]
+    for change in changes:
+        assert held.change(change)
+    assert not held.settle()
+    assert held.current is before
+    assert lines == []
+    held.change(SetValue("late", "Configuration", "quick-mode"))
+    assert held.settle()
+    assert held.current.connections["late"].always_up
+    assert lines == []
+
+
+def test_a_fault_that_c_brings_is_told_once(live: Live) -> None:
+    """With what it means; as soon as it is mended, nothing is left to tell."""
+    held, lines = live
+    held.change(SetValue("link", "Local-ID", "nowhere", True))
+    assert not held.settle()
+    held.tell_held()
+    held.tell_held()
+    assert len(lines) == 2
+    assert lines[0].startswith("FIFO: [link]:Local-ID= nowhere: there is no section [nowhere]")
+    assert lines[1] == "what C commands have changed comes into force once this is mended"
+    held.change(SetValue("link", "Local-ID", "link-west", True))
+    assert held.settle()
+    held.tell_held()
+    assert len(lines) == 2
+
+
+def test_a_fault_known_from_the_start_holds_nothing_up(file: Path) -> None:
+    """It was told then; other changes come into force."""
+    text = configuration("west", ("link", "other"))
+    file.write_text(text.replace("Local-ID=\t\tother-west", "Local-ID=\t\tnowhere"))
+    lines: list[str] = []
+    held = LiveConfiguration(Options(configuration_file=file, policy=False), lines.append)
+    held.change(SetValue("General", "Retransmits", "9", True))
+    assert held.settle()
+    assert held.current.general.retransmits == 9
+    assert len(lines) == 1
+
+
+def test_a_refused_change_is_told(live: Live) -> None:
+    """Setting twice takes force; removing takes something to remove."""
+    held, lines = live
+    assert not held.change(SetValue("link", "Phase", "1"))
+    assert not held.change(RemoveSection("nowhere"))
+    assert lines == [
+        "conf_set_now: duplicate tag [link]:Phase, ignoring...",
+        "conf_remove_section_now: no section [nowhere], ignoring...",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "sentence"),
+    [
+        ("Use-Keynote", "yes", "policy files are not supported by this version"),
+        ("IPsec-stack", "xfrm", "[General]:IPsec-stack= xfrm is not supported by this version"),
+    ],
+)
+def test_c_cannot_ask_for_what_there_is_not(
+    file: Path, tag: str, value: str, sentence: str
+) -> None:
+    """As at start, but the daemon goes on without."""
+    file.write_text(configuration("west", general="Use-Keynote= no"))
+    lines: list[str] = []
+    held = LiveConfiguration(Options(configuration_file=file), lines.append)
+    before = held.current
+    held.change(SetValue("General", tag, value, True))
+    assert not held.settle()
+    held.tell_held()
+    assert held.current is before
+    assert lines[0].startswith(f"FIFO: {sentence}")
+
+
+@pytest.mark.parametrize("what", ["missing", "open to others"])
+def test_an_unusable_file_is_no_start_and_no_reload(live: Live, file: Path, what: str) -> None:
+    """At start it is fatal, at reload the last good one stays."""
+    held, lines = live
+    if what == "missing":
+        file.unlink()
+        sentence = f"{file}: there is no such file"
+    else:
+        file.chmod(0o644)
+        sentence = f"{file} has mode 0644 and may hold secrets, expected 0600: chmod 600 {file}"
+    before = held.current
+    assert not held.reload()
+    assert held.current is before
+    assert lines == [f"{sentence}; the last good configuration stays in force"]
+    with pytest.raises(UnusableError) as refused:
+        LiveConfiguration(Options(configuration_file=file, policy=False), lines.append)
+    assert str(refused.value) == sentence
