@@ -8,6 +8,7 @@ from typing import Protocol
 from isakmpd.ike import ipsec, succession
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import fraction
+from isakmpd.ike.grouped import Grouped
 from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 
@@ -40,17 +41,23 @@ class IpsecSas:
         self._context = context
         self._owner = owner
         self._pairs: dict[ipsec.SaKey, IpsecSa] = {}  # by inbound key
+        self._by_connection: Grouped[IpsecSa] = Grouped()
+        self._by_peer: Grouped[IpsecSa] = Grouped()
 
     def __iter__(self) -> Iterator[IpsecSa]:
         return iter(list(self._pairs.values()))
 
     def named(self, name: str) -> list[IpsecSa]:
         """List the pairs of a connection, the oldest first."""
-        return [pair for pair in self._pairs.values() if pair.name == name]
+        return self._by_connection.of(name)
+
+    def with_peer(self, section: str) -> list[IpsecSa]:
+        """List the pairs of a peer section, the oldest first."""
+        return self._by_peer.of(section)
 
     def of_peer(self, sa: IsakmpSa) -> list[IpsecSa]:
-        """List the pairs shared with the peer of an ISAKMP SA."""
-        return [pair for pair in self._pairs.values() if pair.isakmp.same_peer(sa)]
+        """List the pairs shared with the peer of an ISAKMP SA, the oldest first."""
+        return [pair for pair in self.with_peer(sa.name) if pair.isakmp.same_peer(sa)]
 
     def up(self, name: str) -> bool:
         """Tell whether a connection has a pair that nothing is to replace."""
@@ -69,6 +76,8 @@ class IpsecSas:
         """
         others = self.named(pair.name)
         self._pairs[pair.inbound.key] = pair
+        self._by_connection.add(pair.name, pair)
+        self._by_peer.add(pair.isakmp.name, pair)
         self._arm_lifetime(pair, lasting=lasting)
         for other in others:
             heir, old = (other, pair) if succession.gives_way(pair, other) else (pair, other)
@@ -151,6 +160,8 @@ class IpsecSas:
         """Remove a pair; another of the same connection, if any, carries the traffic on."""
         if self._pairs.pop(pair.inbound.key, None) is None:
             return
+        self._by_connection.remove(pair.name, pair)
+        self._by_peer.remove(pair.isakmp.name, pair)
         pair.timers.cancel_all()
         pair.on_inbound = None
         heirs = self.named(pair.name)

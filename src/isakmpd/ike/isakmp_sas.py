@@ -7,6 +7,7 @@ from typing import Protocol
 
 from isakmpd.ike import informational, succession
 from isakmpd.ike.context import Context
+from isakmpd.ike.grouped import Grouped
 from isakmpd.ike.ipsec_sas import LINGER, RETRY_REKEY, soft_share
 from isakmpd.ike.liveness import Farewell, Liveness, LivenessOwner
 from isakmpd.ike.outputs import SendKeepalive
@@ -33,6 +34,7 @@ class IsakmpSas:
         self._context = context
         self._owner = owner
         self._sas: dict[tuple[bytes, bytes], IsakmpSa] = {}
+        self._by_peer: Grouped[IsakmpSa] = Grouped()
 
     def __iter__(self) -> Iterator[IsakmpSa]:
         return iter(list(self._sas.values()))
@@ -41,14 +43,18 @@ class IsakmpSas:
         """Find an SA by its cookies."""
         return self._sas.get(cookies)
 
+    def any_with(self, section: str) -> bool:
+        """Tell whether there is an SA with a peer."""
+        return bool(self._by_peer.of(section))
+
     def with_peer(self, section: str) -> IsakmpSa | None:
         """Give the newest SA with a peer that nothing replaces, None without one."""
-        found = [sa for sa in self._sas.values() if sa.name == section and not sa.replaced]
+        found = [sa for sa in self._by_peer.of(section) if not sa.replaced]
         return found[-1] if found else None
 
     def like(self, sa: IsakmpSa) -> list[IsakmpSa]:
         """List the SAs with the peer of ``sa``, perhaps itself among them, the oldest first."""
-        return [other for other in self._sas.values() if other.same_peer(sa)]
+        return [other for other in self._by_peer.of(sa.name) if other.same_peer(sa)]
 
     def channel(self, sa: IsakmpSa) -> IsakmpSa | None:
         """Give the SA over which to talk to the peer of ``sa``, None when all are gone."""
@@ -60,6 +66,7 @@ class IsakmpSas:
         """Take a new SA; of it and each that exists, one gives way."""
         others = self.like(sa)
         self._sas[sa.cookies] = sa
+        self._by_peer.add(sa.name, sa)
         sa.liveness = Liveness(self._context, self._owner, sa)
         self._arm_lifetime(sa)
         if sa.nat.we_are_behind:
@@ -124,6 +131,7 @@ class IsakmpSas:
         """Remove an SA; IPsec SAs live on without it."""
         if self._sas.pop(sa.cookies, None) is None:
             return
+        self._by_peer.remove(sa.name, sa)
         sa.timers.cancel_all()
         if sa.keepalive is not None:
             sa.keepalive.cancel()

@@ -145,8 +145,8 @@ class Negotiation:
 
     def shares_nothing_with(self, peer: Peer) -> bool:
         """Tell whether no SA with a peer exists."""
-        mine = [sa for sa in self.isakmp_sas if sa.name == peer.section]
-        return not mine and all(pair.isakmp.name != peer.section for pair in self.ipsec_sas)
+        section = peer.section
+        return not self.isakmp_sas.any_with(section) and not self.ipsec_sas.with_peer(section)
 
     def cookies_changed(self, exchange: Phase1Exchange) -> None:
         """Find the exchange by its full key from now on."""
