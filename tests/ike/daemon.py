@@ -178,6 +178,7 @@ class Daemon:
     def passes(self, seconds: float) -> list[tuple[float, bytes]]:
         """Let time pass and give what was sent, with the seconds that had passed."""
         began, until = self.now, self.now + seconds
+        self._settle()
         found = [(0.0, send.octets) for send in self.sent()]
         while (due := self.engine.deadline()) is not None and due <= until:
             self.now = max(self.now, due)

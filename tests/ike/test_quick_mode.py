@@ -632,8 +632,7 @@ def test_esp_in_udp_is_proposed_and_accepted_behind_a_nat() -> None:
         quick = proposal(
             peer, Phase2(mode=mode), message_id=int(mode), spi=(mode << 16).to_bytes(4)
         )
-        qm3 = quick.qm3(daemon.answers(quick.qm1(), port=4500))
-        assert daemon.hears(qm3, port=4500) == []
+        answer_quick_mode(daemon, quick, port=4500)
         assert agreed(daemon, quick)
         assert daemon.snapshot.ipsec_sas[-1].outbound.udp == ipsec.UdpEncapsulation(4500, 4500)
         assert daemon.snapshot.ipsec_sas[-1].outbound.mode == EncapsulationMode.TUNNEL

@@ -14,6 +14,7 @@ from isakmpd.ike.ipsec_sas import RETRY_REKEY
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.liveness import Farewell
 from isakmpd.ike.phase2_exchange import Phase2Exchange
+from isakmpd.ike.phase2_proposal import SPI_LENGTH
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.numbers import NotifyType, Protocol
@@ -86,7 +87,7 @@ class Correspondence:
                     self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
                     self.isakmp_sas.remove(target, tell_peer=False)
                     self.channel_lost(target)
-            elif delete.protocol == Protocol.IPSEC_ESP:
+            elif delete.protocol == Protocol.IPSEC_ESP and len(spi) == SPI_LENGTH:
                 self._spi_deleted(sa, spi)
 
     def _spi_deleted(self, sa: IsakmpSa, spi: bytes) -> None:
