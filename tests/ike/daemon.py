@@ -84,6 +84,7 @@ def configuration(
     phase_1: str = "",
     key: str = "mekmitasdigoat",
     mirrored: bool = False,
+    peer: IPv4Address | None = None,
 ) -> Configuration:
     """A gateway that only answers, or one that begins by itself.
 
@@ -91,7 +92,7 @@ def configuration(
     """
     local, remote = ("10.2.0.0", "10.1.0.0") if mirrored else ("10.1.0.0", "10.2.0.0")
     text = _TEMPLATE.format(
-        peer=DAEMON if mirrored else PEER,
+        peer=peer or (DAEMON if mirrored else PEER),
         local=local,
         remote=remote,
         general=general,
