@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.ability import CHARON
 
-LIBRARIES = ("cryptography", "pycryptodome")
+LIBRARIES = ("cryptography", "pycryptodome", "pyroute2")
 
 
 def description() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What we write to the kernel about rules and routes, read by pyroute2, and what we read of it."""
+"""What we write to the kernel about rules and routes, read back octet for octet by name."""
 
 from __future__ import annotations
 
@@ -7,20 +7,16 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from pyroute2.netlink.rtnl.fibmsg import fibmsg  # type: ignore[import-untyped]
-from pyroute2.netlink.rtnl.rtmsg import rtmsg  # type: ignore[import-untyped]
 
 from isakmpd.privsep import rtnetlink
 from isakmpd.privsep.requests import Route, Rule, RuleAction
-from isakmpd.privsep.rtnetlink import Message, error_of, framed, messages, route_body, rule_body
 
 
-def read(kind: type[Any], body: bytes) -> dict[str, Any]:
-    """Have pyroute2 read a message: its fields and attributes by name."""
-    message = kind(framed(0, 0, 7, body))
-    message.decode()
-    fields = {name: message[name] for name, _ in kind.fields}
-    return {**fields, **dict(message["attrs"])}
+def read(octets: bytes) -> dict[str, Any]:
+    """Read a message: its fields and attributes by name."""
+    (message,) = rtnetlink.answers(octets)
+    fields = {name: message[name] for name, _ in message.fields}
+    return {**fields, **message["header"], **dict(message["attrs"])}
 
 
 def test_a_rule_says_all_it_looks_at() -> None:
@@ -38,7 +34,8 @@ def test_a_rule_says_all_it_looks_at() -> None:
         arriving_on="isakmpd0",
         but_default=True,
     )
-    found = read(fibmsg, rule_body(rule))
+    found = read(rtnetlink.addition(rule, 7))
+    assert (found["type"], found["flags"], found["sequence_number"]) == (32, 0x605, 7)
     assert (found["family"], found["src_len"], found["dst_len"], found["action"]) == (2, 16, 24, 1)
     assert (found["FRA_SRC"], found["FRA_DST"]) == ("10.1.0.0", "10.2.3.0")
     assert (found["FRA_PRIORITY"], found["FRA_TABLE"]) == (20010, 50001)
@@ -54,7 +51,7 @@ def test_a_rule_says_all_it_looks_at() -> None:
 def test_what_a_rule_does_not_look_at_is_not_named() -> None:
     everything = ip_network("::/0")
     rule = Rule(6, 20000, RuleAction.GOTO, 21600, source=everything, destination=everything)
-    found = read(fibmsg, rule_body(rule))
+    found = read(rtnetlink.addition(rule, 7))
     assert (found["family"], found["src_len"], found["dst_len"], found["action"]) == (10, 0, 0, 2)
     named = {name for name in found if name.startswith("FRA_")}
     assert named == {"FRA_PRIORITY", "FRA_PROTOCOL", "FRA_GOTO"}
@@ -63,40 +60,28 @@ def test_what_a_rule_does_not_look_at_is_not_named() -> None:
 
 def test_a_route_leads_to_its_device() -> None:
     network, own = ip_network("2001:db8:2::/48"), ip_address("2001:db8:1::1")
-    found = read(rtmsg, route_body(Route(6, 50001, "lo", network, own)))
-    assert (found["family"], found["dst_len"], found["type"]) == (10, 48, 1)
+    found = read(rtnetlink.removal(Route(6, 50001, "lo", network, own), 8))
+    assert (found["family"], found["dst_len"], found["sequence_number"]) == (10, 48, 8)
     assert (found["RTA_DST"], found["RTA_PREFSRC"]) == ("2001:db8:2::", "2001:db8:1::1")
     assert (found["RTA_TABLE"], found["RTA_OIF"]) == (50001, 1)
     assert found["proto"] == rtnetlink.ORIGINATOR
 
 
 def test_the_last_resort_leads_nowhere() -> None:
-    found = read(rtmsg, route_body(Route(4, 50001, None)))
-    assert (found["type"], found["dst_len"], found["scope"]) == (7, 0, 0)
+    found = read(rtnetlink.addition(Route(4, 50001, None), 7))
+    assert (found["dst_len"], found["scope"]) == (0, 0)
     assert found["RTA_PRIORITY"] == rtnetlink.LAST_RESORT_METRIC
     assert "RTA_OIF" not in found
 
 
 def test_a_route_to_a_device_that_is_gone_is_refused() -> None:
     with pytest.raises(OSError, match="no device gone0") as refused:
-        route_body(Route(4, 50001, "gone0"))
+        rtnetlink.addition(Route(4, 50001, "gone0"), 7)
     assert refused.value.errno == errno.ENODEV
-
-
-def test_an_answer_is_cut_into_messages() -> None:
-    octets = framed(3, 0, 1, b"odd!!") + bytes(3) + framed(2, 0, 2, b"\xfe\xff\xff\xff")
-    assert list(messages(octets)) == [Message(3, 1, b"odd!!"), Message(2, 2, b"\xfe\xff\xff\xff")]
-    assert error_of(b"\xfe\xff\xff\xff") == errno.ENOENT
-    assert error_of(bytes(4)) == 0
-
-
-def test_garbage_ends_an_answer() -> None:
-    assert list(messages(bytes(17))) == [Message(0, 0, b"")]
-    assert list(messages(b"")) == []
 
 
 @pytest.mark.parametrize("action", RuleAction)
 def test_the_table_of_a_rule_is_found_again(action: RuleAction) -> None:
     rule = Rule(4, 20010, action, 50001, source=ip_network("10.1.0.0/16"), arriving_on="wan")
-    expected = 50001 if action is RuleAction.LOOKUP else 0
-    assert rtnetlink.table_of(rule_body(rule)) == expected
+    (message,) = rtnetlink.answers(rtnetlink.addition(rule, 7))
+    assert rtnetlink.table_of(message) == (50001 if action is RuleAction.LOOKUP else 0)
