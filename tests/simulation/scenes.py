@@ -67,6 +67,11 @@ def two_gateways(
     return Pair(world, west, _gateway(world, "east", always_up, {**tags, **(east_tags or {})}))
 
 
+def long_lived(seed: str, *, always_up: tuple[str, ...] = ("west",)) -> Pair:
+    """Start two gateways in fair weather whose SAs live too long for lifetimes to matter."""
+    return two_gateways(seed, always_up=always_up, phase_1="86400", phase_2="86400")
+
+
 def _gateway(world: World, side: str, always_up: tuple[str, ...], tags: dict[str, str]) -> Node:
     return world.add(side, ADDRESSES[side], gateway(side, always_up=side in always_up, **tags))
 

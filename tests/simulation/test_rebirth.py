@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.simulation.scenes import Pair, assert_one_of_each, two_gateways
+from tests.simulation.scenes import Pair, assert_one_of_each, long_lived
 
 pytestmark = pytest.mark.simulation
 
@@ -12,7 +12,7 @@ NOTICED = 10 + 5 * 5 + 5
 
 def settled(*always_up: str) -> Pair:
     """Give two gateways whose connection is up, with lifetimes too long to matter."""
-    pair = two_gateways("rebirth", always_up=always_up, phase_1="86400", phase_2="86400")
+    pair = long_lived("rebirth", always_up=always_up)
     pair.wait(30)
     assert pair.up
     return pair
@@ -63,7 +63,7 @@ def test_a_peer_that_leaves_takes_its_sas_along_and_brings_them_back() -> None:
 
 
 def test_a_dead_peer_is_asked_five_times_and_then_left_alone() -> None:
-    pair = two_gateways("dead", always_up=("west",), phase_1="86400", phase_2="86400")
+    pair = long_lived("dead")
     pair.wait(30)
     pair.west.teardown("lan")
     pair.wait(1)

@@ -61,10 +61,11 @@ class Correspondence:
             self.delete_spi(old if not old.same_peer(sa) else sa, farewell)
 
     def isakmp_removed(self, sa: IsakmpSa, unsaid: list[Farewell]) -> None:
-        """Say elsewhere what an SA that is gone was still to tell the peer."""
+        """See to what an SA that is gone was still to tell the peer, and to what needed it."""
         self._negotiation.exchanges.forget_done((*sa.cookies, 0))
         for farewell in unsaid:
             self.delete_spi(sa, farewell)
+        self.keep_channel(sa.name)
 
     def forget(self) -> None:
         """Forget what nobody can be told any more."""
@@ -86,7 +87,6 @@ class Correspondence:
                 if target is not None and target.same_peer(sa):
                     self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
                     self.isakmp_sas.remove(target, tell_peer=False)
-                    self.channel_lost(target)
             elif delete.protocol == Protocol.IPSEC_ESP and len(spi) == SPI_LENGTH:
                 self._spi_deleted(sa, spi)
 
@@ -195,29 +195,23 @@ class Correspondence:
                 "its SAs are dropped"
             )
         self._abort_quick_modes(sa, "the peer does not answer")
-        pairs = [] if lives else self._negotiation.ipsec_sas.of_peer(sa)
-        self.isakmp_sas.remove(sa, tell_peer=False)
-        for pair in pairs:
+        for pair in [] if lives else self._negotiation.ipsec_sas.of_peer(sa):
             self._drop(pair)
+        self.isakmp_sas.remove(sa, tell_peer=False)
         if rivals and rivals[-1].liveness is not None:
             rivals[-1].liveness.probe()
-        self.channel_lost(sa)
 
     # A channel for as long as there are IPsec SAs
 
-    def channel_lost(self, sa: IsakmpSa) -> None:
+    def keep_channel(self, peer: str) -> None:
         """Begin phase 1 with a peer if IPsec SAs are left without an ISAKMP SA."""
-        if self._orphans(sa.name):
-            self._seek_channel(sa.name)
+        if self._orphans(peer) and self._negotiation.exchanges.running_phase1(peer) is None:
+            self._negotiation.begin_phase1(peer)
 
     def _orphans(self, peer: str) -> list[IpsecSa]:
         if self.leaving or self.isakmp_sas.with_peer(peer) is not None:
             return []
         return [pair for pair in self._negotiation.ipsec_sas if pair.isakmp.name == peer]
-
-    def _seek_channel(self, peer: str) -> None:
-        if self._orphans(peer) and self._negotiation.exchanges.running_phase1(peer) is None:
-            self._negotiation.begin_phase1(peer)
 
     def no_channel(self, peer: str, since: float) -> None:
         """Judge a peer with which phase 1, begun at ``since``, has failed."""
@@ -227,8 +221,7 @@ class Correspondence:
         if (self._last_inbound(orphans) or 0.0) > since:
             due = self._context.now + RETRY_REKEY
             event = f"{orphans[0].name} looks for its peer"
-            action = self._seek_channel
-            orphans[0].timers.arm(self._context.timers, due, event, lambda: action(peer))
+            orphans[0].timers.arm(self._context.timers, due, event, lambda: self.keep_channel(peer))
             return
         self._context.log(f"{peer}: no ISAKMP SA is left and none can be made: its SAs are dropped")
         for pair in orphans:

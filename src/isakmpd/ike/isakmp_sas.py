@@ -21,10 +21,7 @@ class IsakmpSaOwner(LivenessOwner, Protocol):
         """Negotiate a successor, if one is wanted."""
 
     def isakmp_removed(self, sa: IsakmpSa, unsaid: list[Farewell]) -> None:
-        """Say elsewhere what an SA that is gone was still to tell the peer."""
-
-    def channel_lost(self, sa: IsakmpSa) -> None:
-        """See whether IPsec SAs are left without an ISAKMP SA by the end of ``sa``."""
+        """See to what an SA that is gone was still to tell the peer, and to what needed it."""
 
 
 class IsakmpSas:
@@ -97,12 +94,12 @@ class IsakmpSas:
         sa.timers.arm(
             timers, sa.soft_due, f"{sa.name} soft expiry", lambda: self._owner.rekey_isakmp(sa)
         )
-        sa.timers.arm(timers, sa.hard_due, f"{sa.name} hard expiry", lambda: self.expire(sa))
-
-    def expire(self, sa: IsakmpSa) -> None:
-        """End an SA that may not be used any longer."""
-        self.remove(sa, tell_peer=True)
-        self._owner.channel_lost(sa)
+        sa.timers.arm(
+            timers,
+            sa.hard_due,
+            f"{sa.name} hard expiry",
+            lambda: self.remove(sa, tell_peer=True),
+        )
 
     def rekey_failed(self, sa: IsakmpSa) -> None:
         """Try again a little later, for as long as the SA lives."""
@@ -138,9 +135,9 @@ class IsakmpSas:
         unsaid = sa.liveness.stop() if sa.liveness is not None else []
         if not sa.replaced:
             self._revive(self.like(sa))
-        self._owner.isakmp_removed(sa, unsaid)
         if tell_peer:
             informational.send(self._context, sa, (informational.delete_isakmp(sa),))
+        self._owner.isakmp_removed(sa, unsaid)
 
     def _revive(self, heirs: list[IsakmpSa]) -> None:
         """Use an older SA again when the one in its place is gone."""

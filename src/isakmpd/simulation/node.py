@@ -137,6 +137,12 @@ class Node:
         self.settle()
         return known
 
+    def teardown_peer(self, name: str) -> bool:
+        """Have the administrator delete the ISAKMP SAs with a peer."""
+        known = self.engine.teardown_peer(name, self._network.now)
+        self.settle()
+        return known
+
     def deliver(self, packet: Datagram | MemoryEsp) -> None:
         """Take a packet off the link."""
         if isinstance(packet, MemoryEsp):

@@ -33,6 +33,10 @@ class Event(Enum):
     BOOT = "boots"
     TEARDOWN = "is told to take the connection down"
     ESTABLISH = "is told to bring the connection up"
+    DELETE = "is told to delete its ISAKMP SAs"
+
+
+_EVENTS = (Event.CRASH, Event.CRASH, Event.LEAVE, Event.TEARDOWN, Event.ESTABLISH, Event.DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def _happenings(one: _Draw, fair_from: float) -> tuple[Happening, ...]:
     found = []
     for _ in range(one.one((0, 0, 1, 1, 2, 3))):
         time, side = one.number(0, fair_from), one.one(SIDES)
-        event = one.one((Event.CRASH, Event.CRASH, Event.LEAVE, Event.TEARDOWN, Event.ESTABLISH))
+        event = one.one(_EVENTS)
         found.append(Happening(time, side, event))
         if event in (Event.CRASH, Event.LEAVE):
             back = min(fair_from, time + one.number(0, 120))
@@ -233,6 +237,8 @@ class _Play:
                 node.teardown("lan")
             case Event.ESTABLISH if node.alive:
                 node.establish("lan")
+            case Event.DELETE if node.alive:
+                node.teardown_peer("peer")
 
     def calm(self) -> None:
         """Let the weather turn fair and wait until both must agree."""
