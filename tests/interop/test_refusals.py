@@ -137,6 +137,7 @@ def test_a_fault_is_named_and_disturbs_no_other_tunnel(
         return [line for line in isakmpd.log()[seen:].splitlines() if cause in line]
 
     pings = Ping(lab.west, EAST_LAN, lab.folder, interval=0.02, source=WEST_LAN)
+    pings.wait_answer(1)
     if beginner == "isakmpd":
         isakmpd.command("c bad")
         cause = bad.when_we_begin
@@ -147,6 +148,7 @@ def test_a_fault_is_named_and_disturbs_no_other_tunnel(
     until(lambda: lines(cause), 10, cause)
     (line,) = lines(cause)
     record_property("result", line)
+    pings.wait_answer(50)
     assert pings.stop().lost == ()
     assert [child["spi-in"] for child in charon.children()] == [before["spi-in"]]
     assert "dropped message" not in isakmpd.log()[seen:]
