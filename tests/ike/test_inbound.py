@@ -42,6 +42,7 @@ from tests.ike.scenes import (
     proposal,
 )
 
+QM, INFO = ExchangeType.QUICK_MODE, ExchangeType.INFO
 DROPPED = f"dropped message from {PEER} port 500"
 
 
@@ -310,11 +311,18 @@ BELONG_NOWHERE = {
             "no ISAKMP SA has these cookies: the peer may hold one we have lost",
         ),
     ),
+    "an informational message too large": (
+        header(exchange=INFO, message_id=3, first=PayloadType.VENDOR).encode(bytes(40000)),
+        due_to(
+            "PAYLOAD_MALFORMED",
+            "a message in clear of 40028 octets, expected 16384 at most",
+        ),
+    ),
     "a first message too large": (
         a_peer(cookie=b"cookie 2").mm1(*[VendorId(bytes(4000))] * 5),
         due_to(
             "PAYLOAD_MALFORMED",
-            "a first message of 20144 octets, expected 16384 at most",
+            "a message in clear of 20144 octets, expected 16384 at most",
         ),
     ),
 }
@@ -336,7 +344,6 @@ def test_what_belongs_nowhere(case: str) -> None:
 # Under an ISAKMP SA: message, line
 
 Under = Callable[[Peer], bytes]
-QM, INFO = ExchangeType.QUICK_MODE, ExchangeType.INFO
 
 
 def sealed(*payloads: Payload, exchange: ExchangeType = INFO, message_id: int = 9) -> Under:

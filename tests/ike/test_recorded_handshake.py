@@ -14,7 +14,7 @@ from isakmpd.ike.ipsec import Direction
 from isakmpd.wire.numbers import GroupDescription
 from isakmpd.wire.vendor_ids import Vendor
 from tests.ike.daemon import Daemon, configuration
-from tests.vectors.handshake import End, Informational, QuickMode, handshake
+from tests.vectors.handshake import End, Informational, MainMode, QuickMode, handshake
 
 RECORD = handshake()
 ADDRESSES = {"initiator": RECORD.initiator, "responder": RECORD.responder}
@@ -45,7 +45,7 @@ class RecordedEntropy:
     """The original's cookies and nonces, in order; anything else is nobody's business."""
 
     def __init__(self, role: End) -> None:
-        exchanges = (RECORD.main_mode, *RECORD.quick_modes)
+        exchanges: list[MainMode | QuickMode] = [RECORD.main_mode, *RECORD.quick_modes]
         first, second = RECORD.cookies
         self._cookies = iter([first if role == "initiator" else second])
         self._nonces = iter([one.ni if role == "initiator" else one.nr for one in exchanges])
@@ -59,7 +59,8 @@ class RecordedEntropy:
 
 def pairs(role: End) -> Iterator[RecordedPair]:
     """The key pairs of main mode and of each quick mode."""
-    for one in (RECORD.main_mode, *RECORD.quick_modes):
+    exchanges: list[MainMode | QuickMode] = [RECORD.main_mode, *RECORD.quick_modes]
+    for one in exchanges:
         own, theirs = (one.g_xi, one.g_xr) if role == "initiator" else (one.g_xr, one.g_xi)
         yield RecordedPair(own, theirs, one.g_xy)
 

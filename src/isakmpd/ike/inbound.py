@@ -23,7 +23,7 @@ from isakmpd.wire.numbers import ExchangeType, NotifyType
 from isakmpd.wire.payloads import Chain, Delete, Hash, Notification, Payload, decode_chain
 
 # A proposal has 255 transforms at most, of some 40 octets each.
-FIRST_MESSAGE_LIMIT = 16384  # octets
+CLEAR_LIMIT = 16384  # octets, which anybody can make us decode
 _FIRST_STATUS = 16384  # notify types below are errors (RFC 2408 section 3.14.1)
 
 
@@ -73,6 +73,10 @@ class Inbound:
             self._drops.dropped(transport, refused.reason, refused.notify)
 
     def _sort(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
+        if not header.encrypted and len(octets) > CLEAR_LIMIT:
+            raise Malformed(
+                f"a message in clear of {len(octets)} octets, expected {CLEAR_LIMIT} at most"
+            )
         if header.exchange_type == ExchangeType.INFO and not header.encrypted:
             self._hear(header, body, at)
         elif header.responder_cookie == NO_COOKIE:
@@ -122,10 +126,6 @@ class Inbound:
             )
         if header.encrypted:
             raise Malformed("a first message that is encrypted", NotifyType.INVALID_FLAGS)
-        if len(octets) > FIRST_MESSAGE_LIMIT:
-            raise Malformed(
-                f"a first message of {len(octets)} octets, expected {FIRST_MESSAGE_LIMIT} at most"
-            )
         first = decode_chain(header.next_payload, body)
         steps.MM1.check(first)
         if (limit := self._exchanges.make_room(at.remote)) is not None:
