@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import fields
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -105,15 +105,17 @@ def _parsed(line: bytes) -> dict[str, Any]:
 
 
 def _fields(item: Item) -> dict[str, Any]:
-    fields = {key: value for key, value in asdict(item).items() if value}
-    texts = {key: str(fields[key]) for key in _ADDRESSES if key in fields}
+    # Not asdict(), which copies every address deeply: a rule costs the kernel less than that.
+    values = {one.name: getattr(item, one.name) for one in fields(item)}
+    given = {name: value for name, value in values.items() if value}
+    texts = {name: str(given[name]) for name in _ADDRESSES if name in given}
     action = {"action": item.action.value} if isinstance(item, Rule) else {}
-    return fields | texts | action
+    return given | texts | action
 
 
-def _item(fields: dict[str, Any]) -> Item:
-    networks = {key: ip_network(fields[key]) for key in _ADDRESSES if key in fields}
-    if "action" in fields:
-        return Rule(**(fields | networks | {"action": RuleAction(fields["action"])}))
-    source = {"source": ip_address(fields["source"])} if "source" in fields else {}
-    return Route(**({"device": None} | fields | networks | source))
+def _item(given: dict[str, Any]) -> Item:
+    networks = {name: ip_network(given[name]) for name in _ADDRESSES if name in given}
+    if "action" in given:
+        return Rule(**(given | networks | {"action": RuleAction(given["action"])}))
+    source = {"source": ip_address(given["source"])} if "source" in given else {}
+    return Route(**({"device": None} | given | networks | source))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Protocol
 
 from isakmpd.crypto.esp_ciphers import NotAuthentic
@@ -67,11 +68,12 @@ class Carrier(Protocol):
 class _Flow:
     """One selector and the outbound SA its packets go through, None once that is gone."""
 
-    __slots__ = ("compiled", "outbound", "selector")
+    __slots__ = ("compiled", "narrowness", "outbound", "selector")
 
     def __init__(self, selector: Selector, outbound: Outbound | None) -> None:
         self.selector = selector
         self.compiled: TrafficSelector = compiled(selector)
+        self.narrowness = self.compiled.narrowness
         self.outbound = outbound
 
 
@@ -314,7 +316,7 @@ class UserspaceStack:
 
     def _sort_flows(self) -> None:
         self._narrowest_first = sorted(
-            self._flows.values(), key=lambda flow: flow.compiled.narrowness, reverse=True
+            self._flows.values(), key=attrgetter("narrowness"), reverse=True
         )
         self._flow_of_key.clear()
 
