@@ -9,6 +9,7 @@ import pytest
 
 from isakmpd.daemon.run_files import (
     RunFileError,
+    RunLock,
     RunPaths,
     remove_pid,
     write_pid,
@@ -144,3 +145,40 @@ def test_a_daemon_removes_its_own_process_id_only(
     remove_pid(path, process_id)
     assert path.exists() is stays
     remove_pid(tmp_path / "missing", process_id)
+
+
+def test_a_run_directory_is_for_one_daemon_at_a_time(tmp_path: Path) -> None:
+    """The second is told, and may have it afterwards; nothing of the lock stays."""
+    first = RunLock(tmp_path)
+    with pytest.raises(
+        RunFileError,
+        match=f"^another isakmpd uses the run directory {tmp_path}; stop that, or name another",
+    ):
+        RunLock(tmp_path)
+    first.release()
+    second = RunLock(tmp_path)
+    assert (tmp_path / "isakmpd.lock").stat().st_mode & 0o777 == 0o600
+    second.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_left_by_a_crash_holds_nobody_up(tmp_path: Path) -> None:
+    """The file alone means nothing."""
+    (tmp_path / "isakmpd.lock").touch(0o600)
+    RunLock(tmp_path).release()
+
+
+def test_a_lock_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    """It would lock, and later remove, something else."""
+    precious = tmp_path / "precious"
+    precious.touch()
+    (tmp_path / "isakmpd.lock").symlink_to(precious)
+    with pytest.raises(RunFileError, match=r"^cannot lock .*/isakmpd\.lock: "):
+        RunLock(tmp_path)
+    assert precious.exists()
+
+
+def test_without_a_run_directory_there_is_nothing_to_lock(tmp_path: Path) -> None:
+    """The sentence names it."""
+    with pytest.raises(RunFileError, match=f"^there is no run directory {tmp_path}/nowhere$"):
+        RunLock(tmp_path / "nowhere")

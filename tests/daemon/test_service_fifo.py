@@ -4,11 +4,13 @@ import re
 import signal
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from lab.deadline import until
+from lab.isakmpd import Isakmpd
 from tests.daemon.loopback import (
     SECRET,
     Pair,
@@ -75,6 +77,11 @@ def said_by(pair_: Pair, *commands: str) -> list[str]:
     for command in commands:
         pair_.west.command(command)
     return [line.split(" Default ", 1)[-1] for line in answered(pair_.west)[before:].splitlines()]
+
+
+def forgotten(one: Isakmpd, cookies: list[str]) -> bool:
+    """Tell whether a daemon shows none of these cookies any more."""
+    return not set(cookies) & set(one.show().split())
 
 
 def test_s_writes_what_scripts_read(up: Pair) -> None:
@@ -228,12 +235,25 @@ def test_a_fault_brought_by_c_waits_and_is_told(up: Pair) -> None:
 
 
 def test_t_main_deletes_the_phase_1_sa_alone(up: Pair) -> None:
-    """The peer's goes too; the phase 2 SAs live on, and c of the peer brings a new one."""
+    """The peer's goes too; the phase 2 SAs live on, and with them phase 1 begins anew."""
+    cookies = re.findall(r"^icookie (\w+)", up.west.show(), re.M)
+    spis = re.findall(r"^SPI \d: (\w+)", up.west.show(), re.M)
+    assert cookies
     up.west.command("t main east")
-    until(lambda: sections(up.west.show()) == ["link (Phase 2)"], 5, "west's phase 1 to go")
-    until(lambda: sections(up.east.show()) == ["link (Phase 2)"], 5, "east's phase 1 to go")
+    for one in (up.west, up.east):
+        until(partial(forgotten, one, cookies), 5, "phase 1 to go")
+        assert set(spis) <= set(one.show().split())
     up.west.command("c east")
-    until(lambda: "east (Phase 1/Initiator)" in sections(up.west.show()), 5, "a new phase 1")
+    until(lambda: "(Phase 1/" in up.west.show(), 5, "a new phase 1")
+
+
+@pytest.mark.parametrize("name", ["LINK", "127.0.0.2"])
+def test_t_takes_a_name_in_any_case_and_an_address(up: Pair, name: str) -> None:
+    """The peer's address stands for all connections with it."""
+    up.west.command(f"t {name}")
+    wait_down(up.west, "link")
+    up.west.command("c Link")
+    up.west.wait_tunnel("link")
 
 
 def test_d_deletes_one_sa(up: Pair) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from demo import __main__ as demo_command
 from demo.__main__ import UNSHARE
 from demo.story import tell
+from lab import ability
 from lab.deadline import until
 from lab.namespace import MOUNTS, PREFIX
 from lab.proof import NotProvedError
@@ -82,6 +84,23 @@ def test_without_a_tunnel_the_exit_status_says_so() -> None:
     )
     assert demo.returncode == 1
     assert "The demo FAILED: not proved encrypted" in demo.stderr
+
+
+def test_where_it_cannot_run_one_sentence_says_what_is_needed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing is tried."""
+    monkeypatch.setattr(sys, "argv", ["demo"])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(ability, "why_no_tun", lambda: "/dev/net/tun cannot be opened (why)")
+    assert demo_command.main() == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "The demo needs root, or a system that lets users create user and network namespaces and"
+        " open /dev/net/tun, with iproute2 and iputils-ping installed; here: /dev/net/tun cannot"
+        " be opened (why).\n"
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Protocol
 
@@ -95,14 +96,10 @@ class Commands:
         match command:
             case fifo.Connect():
                 self._configuration.tell_held()
-                if not engine.establish(command.name, now):
+                if not engine.establish(self._spelled(command.name), now):
                     self._log(f"ui_connect: there is no connection or peer {command.name}")
-            case fifo.Teardown(phase=1):
-                if not engine.teardown_peer(command.name, now):
-                    self._log(f"ui_teardown: there is no peer {command.name}")
             case fifo.Teardown():
-                if not engine.teardown(command.name, now):
-                    self._log(f"ui_teardown: there is no connection {command.name}")
+                self._tear_down(command)
             case fifo.TeardownAll():
                 engine.teardown_all(now)
             case fifo.ShowSas():
@@ -114,8 +111,32 @@ class Commands:
             case fifo.SetMode():
                 self._log("ui_setmode: M is not supported by this version")
 
+    def _tear_down(self, command: fifo.Teardown) -> None:
+        engine, now = self._daemon.engine, self._daemon.now()
+        what, act = "connection", engine.teardown
+        if command.phase == 1:
+            what, act = "peer", engine.teardown_peer
+        names = self._names_at(command) or [self._spelled(command.name)]
+        known = [act(name, now) for name in names]
+        if not any(known):
+            self._log(f"ui_teardown: there is no {what} {command.name}")
+
+    def _names_at(self, command: fifo.Teardown) -> list[str]:
+        """Name what has SAs with a peer, where the command gives the peer's address."""
+        try:
+            address = ip_address(command.name)
+        except ValueError:
+            return []
+        snapshot = self._daemon.engine.snapshot(self._daemon.now())
+        sas = snapshot.isakmp_sas if command.phase == 1 else snapshot.ipsec_sas
+        return list(dict.fromkeys(sa.name for sa in sas if sa.transport.remote == address))
+
+    def _spelled(self, name: str) -> str:
+        """Give a section's name as the configuration writes it: case does not matter."""
+        return self._configuration.bindings.spelling(name)
+
     def _write_result(self, text: str) -> None:
         try:
             write_whole(self._paths.result, text)
-        except (RunFileError, OSError) as problem:
-            self._log.error(f"{self._paths.result}: {problem}")
+        except RunFileError as problem:
+            self._log.error(str(problem))
