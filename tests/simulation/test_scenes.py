@@ -12,6 +12,7 @@ from isakmpd.ipsec.memory import MemoryEsp
 from isakmpd.simulation.agreement import count_sas, snapshot
 from isakmpd.simulation.link import FAIR, Weather
 from isakmpd.simulation.node import Datagram, Node
+from isakmpd.simulation.traffic import Conversation
 from tests.simulation.scenes import (
     Pair,
     assert_agreement,
@@ -62,6 +63,28 @@ def test_a_delete_that_overtakes_the_answer_wins() -> None:
     pair.wait(5)
     assert pair.lines(pair.west, "the peer has deleted the SA before it was complete")
     assert_agreement(pair)
+
+
+def test_a_packet_that_overtakes_the_last_message_arrives() -> None:
+    """The initiator may send as soon as it has the answer: the responder is ready by then."""
+    pair = two_gateways("overtaking packet")
+    delayed_at(pair, QM3_SENT)
+    west = Conversation(pair.world, pair.west, pair.east, 0.1)
+    west.go_on(pair.world.now + 1)
+    pair.wait(2)
+    assert not pair.east.stack.flows, "the last message is still on its way"
+    assert west.missing() == []
+
+
+def test_late_messages_breed_no_others() -> None:
+    """Messages take longer than the first wait, so that each is sent again for nothing."""
+    pair = two_gateways("late", weather=Weather(delay=8.0))
+    pair.wait(60)
+    pair.world.link.weather = FAIR
+    pair.wait(120)
+    assert_one_of_each(pair)
+    for node in pair:
+        assert max(node.sent.values()) <= 3 * 3 + 6
 
 
 def test_a_responder_that_never_hears_the_last_message_gives_up_at_both_ends() -> None:
