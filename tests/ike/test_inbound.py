@@ -650,7 +650,7 @@ MM1_DIFFERENCES = {
         Phase1(seconds=90000),
         "LIFE_DURATION: got 90000, expected 60:86400 seconds in [LIFE_MAIN_MODE]",
     ),
-    "a life of nothing": (Phase1(seconds=0), "LIFE_DURATION: got 0 seconds"),
+    "a life of nothing": (Phase1(seconds=0), "LIFE_DURATION of 0 seconds is no life"),
     "a PRF": (Phase1(more=(Attribute.of(13, 1),)), "PRF is not supported"),
     "an attribute nobody knows": (
         Phase1(more=(Attribute.of(16000, 1),)),

@@ -45,7 +45,7 @@ def read_lifetimes(
             if kind == LifeType.SECONDS:
                 seconds = attribute.value
             elif kind == LifeType.KILOBYTES:
-                kilobytes = attribute.value
+                kilobytes = attribute.value or None  # none allowed means none counted
     return Lifetimes(seconds, kilobytes)
 
 
@@ -53,9 +53,7 @@ def refused_lifetime(offered: Lifetimes, configured: Sequence[Lifetime]) -> str 
     """Say why an offered lifetime is refused: it lies outside a range somebody wrote."""
     for lifetime in configured:
         got = offered.of(lifetime.type)
-        if got == 0:
-            return f"LIFE_DURATION: got 0 {lifetime.type.name.lower()}"
-        if got is not None and lifetime.duration.ranged and not lifetime.duration.accepts(got):
+        if got and lifetime.duration.ranged and not lifetime.duration.accepts(got):
             return (
                 f"LIFE_DURATION: got {got}, expected {lifetime.duration} "
                 f"{lifetime.type.name.lower()} in [{lifetime.section}]"
@@ -84,7 +82,5 @@ def negotiated_lifetimes(
             result[kind] = got
         else:
             result[kind] = min(got, ours.value)
-    seconds = result[LifeType.SECONDS]
-    if seconds is None and result[LifeType.KILOBYTES] is None:
-        seconds = default_seconds
-    return Lifetimes(seconds or None, result[LifeType.KILOBYTES] or None)
+    # Some limit in time there always is: not every SA counts what it carries.
+    return Lifetimes(result[LifeType.SECONDS] or default_seconds, result[LifeType.KILOBYTES])

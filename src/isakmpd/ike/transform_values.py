@@ -41,6 +41,7 @@ def read_values(
             unsupported.append(f"{known(kind)} is given twice")
         else:
             numbers[kind] = attribute.value
-    return TransformValues(
-        numbers, read_lifetimes(sound, life_type, life_duration), tuple(unsupported)
-    )
+    lifetimes = read_lifetimes(sound, life_type, life_duration)
+    if lifetimes.seconds == 0:
+        unsupported.append("LIFE_DURATION of 0 seconds is no life")
+    return TransformValues(numbers, lifetimes, tuple(unsupported))

@@ -1,0 +1,146 @@
+"""Offers and answers of phase 2, held against each other without messages around them."""
+
+from dataclasses import replace
+
+import pytest
+
+from isakmpd.ike.phase2_proposal import check, choose, offer
+from isakmpd.ike.refused import Refused
+from isakmpd.wire.attributes import Attribute
+from isakmpd.wire.numbers import (
+    AuthenticationAlgorithm,
+    EncapsulationMode,
+    EspTransform,
+    GroupDescription,
+    Protocol,
+)
+from isakmpd.wire.payloads import SecurityAssociation
+from tests.ike.daemon import configuration
+from tests.ike.peer import Phase2, security_association
+
+SPI = b"\x0b\xad\xca\xfe"
+OWN_SPI = b"\x12\x34\x56\x78"
+SUITES = "QM-ESP-AES-256-SHA2-256-PFS-SUITE,QM-ESP-3DES-MD5-PFS-SUITE,QM-ESP-AESGCM-128-PFS-SUITE"
+LAN = configuration(suites=SUITES).connections["lan"]
+
+
+def proposed(*offers: Phase2) -> SecurityAssociation:
+    """An SA payload of one proposal with these transforms."""
+    return security_association(
+        Protocol.IPSEC_ESP, SPI, *((one.transform, one.attributes()) for one in offers)
+    )
+
+
+def test_an_offer_has_a_proposal_for_each_suite() -> None:
+    """Numbered from 1, as are their transforms, all with the one SPI."""
+    proposals = offer(LAN.suites, SPI, encapsulated=False).proposals
+    assert [(p.number, p.protocol, p.spi) for p in proposals] == [
+        (number, Protocol.IPSEC_ESP, SPI) for number in (1, 2, 3)
+    ]
+    assert [[t.number for t in p.transforms] for p in proposals] == [[1], [1], [1]]
+    assert [p.transforms[0].transform_id for p in proposals] == [
+        EspTransform.AES,
+        EspTransform.TRIPLE_DES,
+        EspTransform.AES_GCM_16,
+    ]
+
+
+def test_an_offer_lists_attributes_in_the_originals_order() -> None:
+    """Life, mode, authentication, group, key length."""
+    (first, *_) = offer(LAN.suites, SPI, encapsulated=False).proposals
+    assert [(a.type, a.value) for a in first.transforms[0].attributes] == [
+        (1, 1),
+        (2, 1200),
+        (4, 1),
+        (5, 5),
+        (3, 2),
+        (6, 256),
+    ]
+
+
+@pytest.mark.parametrize("encapsulated", [False, True])
+def test_what_is_offered_is_accepted_by_the_same_configuration(encapsulated: bool) -> None:
+    """Each suite by itself, bare and in UDP."""
+    offered = offer(LAN.suites, SPI, encapsulated=encapsulated)
+    for proposal in offered.proposals:
+        alone = replace(offered, proposals=(proposal,))
+        answer, choice = choose(alone, LAN, OWN_SPI, key_exchange=True, encapsulated=encapsulated)
+        assert answer.proposals[0].spi == OWN_SPI
+        assert choice.peer_spi == SPI
+        ours = check(answer, LAN.suites, encapsulated=encapsulated)
+        assert ours == replace(choice, peer_spi=OWN_SPI)
+        assert ours.mode == EncapsulationMode.TUNNEL
+
+
+def test_without_key_length_aes_means_128_bits() -> None:
+    """RFC 3602 section 5.3: so it is no AES-256, and it is AES-GCM-128."""
+    with pytest.raises(Refused, match="KEY_LENGTH: got 128, expected 256"):
+        choose(
+            proposed(Phase2(key_length=None, authentication=AuthenticationAlgorithm.HMAC_SHA2_256)),
+            LAN,
+            OWN_SPI,
+            key_exchange=True,
+            encapsulated=False,
+        )
+    short = Phase2(EspTransform.AES_GCM_16, None, AuthenticationAlgorithm.NONE)
+    _, choice = choose(proposed(short), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
+    assert choice.key_length == 128
+
+
+def test_3des_may_repeat_its_only_key_length() -> None:
+    """192 says nothing new."""
+    offered = Phase2(EspTransform.TRIPLE_DES, 192, AuthenticationAlgorithm.HMAC_MD5)
+    _, choice = choose(proposed(offered), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
+    assert choice.key_length is None
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        Phase2(EspTransform.AES_GCM_16, 128, AuthenticationAlgorithm.HMAC_SHA),
+        Phase2(EspTransform.AES_GCM_16, 100, AuthenticationAlgorithm.NONE),
+        Phase2(EspTransform.NULL, None, AuthenticationAlgorithm.NONE),
+        Phase2(group=GroupDescription(31)),
+        Phase2(more=(Attribute.of(3, 14),)),
+        Phase2(more=(Attribute(2, b"", basic=False),)),
+        Phase2(more=(Attribute(4, b"\1" * 60000, basic=False),)),
+        Phase2(mode=EncapsulationMode(0)),
+        Phase2(mode=EncapsulationMode(65535)),
+        Phase2(seconds=0),
+        Phase2(seconds=59),
+        Phase2(seconds=86401),
+        Phase2(seconds=2**32 - 1),
+    ],
+)
+def test_odd_transforms_are_passed_over(odd: Phase2) -> None:
+    """They are refused alone, and do not spoil a good one behind them."""
+    good = Phase2(
+        key_length=256, authentication=AuthenticationAlgorithm.HMAC_SHA2_256, seconds=1200
+    )
+    with pytest.raises(Refused, match="no compatible proposal found"):
+        choose(proposed(odd), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
+    answer, _ = choose(proposed(odd, good), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
+    assert answer.proposals[0].transforms[0].attributes == good.attributes()
+
+
+def test_thousands_of_proposals_are_refused_in_one_short_sentence() -> None:
+    """What the peer sends does not swell the line."""
+    sa = proposed(*[Phase2(key_length=192)] * 250)
+    many = replace(sa, proposals=tuple(replace(sa.proposals[0], number=n % 256) for n in range(20)))
+    with pytest.raises(Refused) as refused:
+        choose(many, LAN, OWN_SPI, key_exchange=True, encapsulated=False)
+    assert len(refused.value.reason) < 400
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_answer_is_one_proposal(count: int) -> None:
+    """RFC 2408 section 4.2: the responder chooses."""
+    sa = proposed(Phase2())
+    with pytest.raises(Refused, match="is not one ESP proposal with one transform"):
+        check(replace(sa, proposals=sa.proposals * count), LAN.suites, encapsulated=False)
+
+
+def test_an_answer_of_two_transforms() -> None:
+    """Nor may it choose twice within a proposal."""
+    with pytest.raises(Refused, match="is not one ESP proposal with one transform"):
+        check(proposed(Phase2(), Phase2()), LAN.suites, encapsulated=False)
