@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from isakmpd.crypto.ciphers import Cbc
 from isakmpd.wire.header import Header
 from isakmpd.wire.malformed import Malformed
-from isakmpd.wire.numbers import Flags, NotifyType, PayloadType
+from isakmpd.wire.numbers import NotifyType, PayloadType
 from isakmpd.wire.payloads import Chain, Payload, decode_chain, encode_chain
 
 
@@ -31,12 +31,12 @@ def frame(header: Header, payloads: tuple[Payload, ...]) -> Framed:
 
 def _opened(header: Header, payloads: tuple[Payload, ...]) -> Header:
     first = payloads[0].type_on_wire if payloads else PayloadType.NONE
-    return replace(header, next_payload=first, flags=header.flags & ~Flags.ENCRYPTION)
+    return header.announcing(first, encrypted=False)
 
 
 def in_clear(header: Header, chain: Chain) -> bytes:
     """Give a received message as it would have been without encryption."""
-    return replace(header, flags=header.flags & ~Flags.ENCRYPTION).encode(chain.octets)
+    return header.announcing(header.next_payload, encrypted=False).encode(chain.octets)
 
 
 class Sealing:
@@ -60,7 +60,7 @@ class Sealing:
         padded = body + bytes(-len(body) % self.cipher.block_size)
         ciphertext = self.cipher.encrypt(self._iv, padded)
         self._iv = ciphertext[-self.cipher.block_size :]
-        sealed = replace(clear_header, flags=clear_header.flags | Flags.ENCRYPTION)
+        sealed = clear_header.announcing(clear_header.next_payload, encrypted=True)
         return Framed(sealed.encode(ciphertext), clear_header.encode(body))
 
     def open(self, header: Header, body: bytes) -> Chain:
