@@ -26,8 +26,9 @@ class NatSituation:
         return self.we_are_behind or self.peer_is_behind
 
     def __str__(self) -> str:
-        who = [("we are", self.we_are_behind), ("the peer is", self.peer_is_behind)]
-        return " and ".join(text for text, behind in who if behind) + " behind a NAT"
+        if self.we_are_behind and self.peer_is_behind:
+            return "both ends are behind a NAT"
+        return f"{'we are' if self.we_are_behind else 'the peer is'} behind a NAT"
 
 
 def nat_discovery(
