@@ -89,6 +89,8 @@ def test_a_reload_forgets_unfinished_changes(west: InTest, monkeypatch: pytest.M
     west.loop.run_forever()
     assert known(west) == {"link"}
     assert since_start(west) == []
+    west.command("c nowhere")
+    assert since_start(west) == ["ui_connect: there is no connection or peer nowhere"]
 
 
 def test_a_result_that_cannot_be_written_is_told(west: InTest, tmp_path: Path) -> None:

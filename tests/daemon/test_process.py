@@ -304,11 +304,40 @@ def test_commands_come_from_standard_input(start: Start, last: str) -> None:
 def test_commands_come_from_a_file(start: Start, tmp_path: Path) -> None:
     """A script can say it all, and end the daemon with it."""
     script = tmp_path / "script"
-    script.write_text("C set [General]:Retransmits=9 force\nC get [General]:Retransmits\nQ\n")
+    script.write_text("C set [General]:Retransmits=9 force\nC get [General]:Retransmits\nQ")
     words = " ".join(map(str, start.words("-dKn", "-f", "-")))
     ended = start.host.run("sh", "-c", f"{words} < {script}", check=False)
     assert ended.returncode == 0, ended.stderr
     assert (start.run_directory / "isakmpd.result").read_text() == "9\n"
+
+
+def test_what_follows_q_is_not_done(start: Start) -> None:
+    """The daemon is on its way out."""
+    ended = start.run("-dKn", "-f", "-", stdin="Q\nC get [General]:Listen-on\n")
+    assert ended.returncode == 0
+    assert start.left() == []
+
+
+def test_a_detached_daemon_goes_on_reading_its_standard_input(start: Start) -> None:
+    """Of the terminal it lets go, not of whoever commands it."""
+    words = " ".join(map(str, start.words("-Kn", "-f", "-")))
+    later = f"(while [ ! -e {start.run_directory}/isakmpd.pid ]; do sleep 0.1; done; sleep 0.3;"
+    start.host.run("sh", "-c", f"{later} echo 'C get [General]:Listen-on') | {words}")
+    result = start.run_directory / "isakmpd.result"
+    until(result.exists, 10, "the command to arrive")
+    assert result.read_text() == f"{WEST}\n"
+    start.end()
+
+
+def test_a_closed_standard_descriptor_is_opened(start: Start, tmp_path: Path) -> None:
+    """Or else a socket would take its number, and the log would go to a peer."""
+    words = " ".join(map(str, start.words("-dKn")))
+    start.host.spawn("sh", "-c", f"exec {words} 0<&- 2>&-", output=tmp_path / "log")
+    pid = start.run_directory / "isakmpd.pid"
+    until(pid.exists, 10, "the daemon to start")
+    places = [Path(f"/proc/{pid.read_text().strip()}/fd/{one}").readlink() for one in (0, 2)]
+    assert places == [Path(os.devnull)] * 2
+    start.end()
 
 
 @pytest.mark.parametrize("flags", ["-dKn", "-Kn"])

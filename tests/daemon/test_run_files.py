@@ -1,5 +1,6 @@
 """Files of the run directory: private, never half written, never through a link."""
 
+import fcntl
 import os
 import stat
 import threading
@@ -160,6 +161,25 @@ def test_a_run_directory_is_for_one_daemon_at_a_time(tmp_path: Path) -> None:
     assert (tmp_path / "isakmpd.lock").stat().st_mode & 0o777 == 0o600
     second.release()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_whose_file_was_just_removed_is_taken_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lock on a file without a name would keep nobody out."""
+    first = [RunLock(tmp_path)]
+    real = fcntl.flock
+
+    def flock(descriptor: int, operation: int) -> None:
+        if first:
+            first.pop().release()
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    second = RunLock(tmp_path)
+    with pytest.raises(RunFileError, match=r"another isakmpd"):
+        RunLock(tmp_path)
+    second.release()
 
 
 def test_a_lock_left_by_a_crash_holds_nobody_up(tmp_path: Path) -> None:

@@ -176,6 +176,7 @@ def test_a_connection_torn_down_stays_down_until_asked_for(up: Pair) -> None:
     wait_down(up.east, "link")
     up.west.command("C set [General]:Retransmits=4 force")
     up.west.command("c nowhere")
+    assert "connection link next check" not in reported(up.west)
     assert not has(up.west, "link")
     up.west.command("c link")
     up.west.wait_tunnel("link")

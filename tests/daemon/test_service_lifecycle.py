@@ -95,6 +95,22 @@ def of_ours(host: Namespace) -> list[str]:
     return [line for line in lines if not re.search(usual, line)]
 
 
+def seeded_spis() -> list[str]:
+    """Bring the example up with seeds and list west's SPIs."""
+    with two_gateways(hosts=False) as lab:
+        east = Isakmpd(lab.east, lab.folder, example("east"), ("-K", "-r", "east"))
+        west = Isakmpd(lab.west, lab.folder, example("west"), ("-K", "-r", "west"))
+        with east, west:
+            return re.findall(r"^SPI \d: (\w+)", west.wait_tunnel("west-east"), re.M)
+
+
+def test_a_seed_repeats_the_spis_too() -> None:
+    """The data plane draws from the same seed as the engine."""
+    first = seeded_spis()
+    assert len(first) == 2
+    assert seeded_spis() == first
+
+
 # Reload
 
 

@@ -116,6 +116,12 @@ def test_a_report_over_a_strangers_file_is_refused(tmp_path: Path) -> None:
     with in_test(
         elsewhere, configuration("west", ()), run_directory=run, report_file=report
     ) as west:
+        report.touch(0o600)
+        report.write_text("x" * 100_000)
+        west.command("r")
+        assert "conf_report" in report.read_text()
+        assert "xxx" not in report.read_text()
+        report.unlink()
         report.symlink_to(precious)
         west.command("r")
         assert west.log[-1].startswith(f"cannot write {report}: ")

@@ -244,7 +244,6 @@ class Service:
         levels = self._configuration.current.general.log_levels
         if not self._configuration.reload():
             return
-        self._pending.drop()
         if self._configuration.current.general.log_levels != levels:
             self._apply_log_settings()
         self._take(resume=True)
