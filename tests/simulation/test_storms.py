@@ -12,7 +12,7 @@ import pytest
 
 from isakmpd.simulation.scenario import Event, Outcome, draw, play_seed
 
-SEEDS = int(os.environ.get("ISAKMPD_SEEDS", "500"))
+SEEDS = int(os.environ.get("ISAKMPD_SEEDS", "300"))
 
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(60 + SEEDS)]
 

@@ -211,7 +211,7 @@ class Correspondence:
     def _orphans(self, peer: str) -> list[IpsecSa]:
         if self.leaving or self.isakmp_sas.with_peer(peer) is not None:
             return []
-        return [pair for pair in self._negotiation.ipsec_sas if pair.isakmp.name == peer]
+        return self._negotiation.ipsec_sas.with_peer(peer)
 
     def no_channel(self, peer: str, since: float) -> None:
         """Judge a peer with which phase 1, begun at ``since``, has failed."""

@@ -13,8 +13,6 @@ from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 
 SWITCH_AFTER = 1.0  # seconds the old pair still sends when the new one has received nothing
-# Longer than FIRST_WAIT of an exchange: a last message that was lost is repeated within it.
-LINGER = 10.0  # seconds a replaced SA still receives
 RETRY_REKEY = 10.0  # seconds after a rekeying that failed
 
 
@@ -105,7 +103,7 @@ class IpsecSas:
             if heir.inbound.key in self._pairs:
                 self.remove(old, tell_peer=True)
 
-        due = self._context.now + LINGER
+        due = self._context.now + succession.linger(heir)
         old.timers.arm(self._context.timers, due, _burial(old), bury)
 
     def _activate(self, pair: IpsecSa) -> None:

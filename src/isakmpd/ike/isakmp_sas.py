@@ -8,7 +8,7 @@ from typing import Protocol
 from isakmpd.ike import informational, succession
 from isakmpd.ike.context import Context
 from isakmpd.ike.grouped import Grouped
-from isakmpd.ike.ipsec_sas import LINGER, RETRY_REKEY, soft_share
+from isakmpd.ike.ipsec_sas import RETRY_REKEY, soft_share
 from isakmpd.ike.liveness import Farewell, Liveness, LivenessOwner
 from isakmpd.ike.outputs import SendKeepalive
 from isakmpd.ike.sa import IsakmpSa
@@ -16,9 +16,6 @@ from isakmpd.ike.sa import IsakmpSa
 
 class IsakmpSaOwner(LivenessOwner, Protocol):
     """Act on what happens to ISAKMP SAs; the engine does."""
-
-    def rekey_isakmp(self, sa: IsakmpSa) -> None:
-        """Negotiate a successor, if one is wanted."""
 
     def isakmp_removed(self, sa: IsakmpSa, unsaid: list[Farewell]) -> None:
         """See to what an SA that is gone was still to tell the peer, and to what needed it."""
@@ -81,7 +78,7 @@ class IsakmpSas:
             if heir.cookies in self._sas:
                 self.remove(old, tell_peer=True)
 
-        due = self._context.now + LINGER
+        due = self._context.now + succession.linger(heir)
         old.timers.arm(self._context.timers, due, _burial(old), bury)
 
     def _arm_lifetime(self, sa: IsakmpSa) -> None:

@@ -23,6 +23,7 @@ from isakmpd.wire.vendor_ids import Vendor
 RESEND_AFTER = 5.0  # seconds without an ACK
 ATTEMPTS = 5
 ESP_VOUCHES = 5  # check intervals for which arriving ESP stands in for the peer's word
+WORN_SHARE = 0.75  # of the message IDs an SA may use, after which it is rekeyed
 BATCH = 64  # SPIs deleted by one message
 
 
@@ -31,6 +32,9 @@ class LivenessOwner(Protocol):
 
     def last_inbound(self, sa: IsakmpSa) -> float | None:
         """Tell when ESP last arrived from the peer, in seconds."""
+
+    def rekey_isakmp(self, sa: IsakmpSa) -> None:
+        """Negotiate a successor, if one is wanted."""
 
     def peer_silent(self, sa: IsakmpSa, since: float) -> None:
         """Draw the conclusion when all questions since a moment went without an answer."""
@@ -72,8 +76,11 @@ class Liveness:
         return self._attempts > 0
 
     def heard(self) -> None:
-        """Note that an authenticated message arrived."""
+        """Note that an authenticated message arrived, and what remembering it has used up."""
         self.heard_at = self._context.now
+        worn = len(self._sa.used_message_ids) > informational.MESSAGE_ID_LIMIT * WORN_SHARE
+        if worn and not self._sa.wants_heir:
+            self._owner.rekey_isakmp(self._sa)
 
     def stop(self) -> list[Farewell]:
         """End the watch, with the SA, and give back what the peer has not acknowledged."""

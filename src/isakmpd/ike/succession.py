@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import Protocol
 
 MARGIN = 5.0  # seconds, more than messages travel
+# Longer than FIRST_WAIT of an exchange: a last message that was lost is repeated within it.
+LINGER = 10.0  # seconds an SA that gives way still receives
 
 
 class Generation(Protocol):
@@ -45,11 +47,16 @@ def gives_way(one: Generation, other: Generation) -> bool:
 def deletes(heir: Generation, old: Generation) -> bool:
     """Tell whether this end deletes ``old``, which gives way to ``heir``.
 
-    The end that began the heir does. Of two side by side both ends delete the same one, and do no
-    harm by it.
+    The end that began the heir does. Of two side by side the other end does too, a little later,
+    should the first have seen one follow the other.
     """
     side_by_side = heir.initiator is not old.initiator and not follows(heir, old)
     return heir.initiator or side_by_side
+
+
+def linger(heir: Generation) -> float:
+    """Give the seconds after which this end deletes what gives way to ``heir``."""
+    return LINGER if heir.initiator else LINGER + MARGIN
 
 
 def follows(new: Generation, old: Generation) -> bool:
