@@ -235,6 +235,20 @@ def test_an_error_that_could_mean_two_quick_modes_ends_neither() -> None:
     assert len(daemon.snapshot.exchanges) == 2
 
 
+def test_an_error_that_names_its_quick_mode_ends_that_one() -> None:
+    """By the SPI we offered in it."""
+    daemon, peer = Daemon(configuration(answers=False)), a_peer()
+    qm1 = begin_main_mode(daemon, peer)
+    theirs = proposal(peer, Phase2(), message_id=3)
+    daemon.answers(theirs.qm1())
+    ours = proposal(peer)
+    ours.qm2(qm1)
+    clear = peer.notify(NotifyType.NO_PROPOSAL_CHOSEN, spi=ours.their_spi)
+    daemon.hears(peer.protected(clear, message_id=8))
+    assert [exchange.initiator for exchange in daemon.snapshot.exchanges] == [False]
+    assert len(daemon.log) == 1
+
+
 @pytest.mark.parametrize(
     "kind",
     [

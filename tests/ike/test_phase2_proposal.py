@@ -140,6 +140,15 @@ def test_an_answer_is_one_proposal(count: int) -> None:
         check(replace(sa, proposals=sa.proposals * count), LAN.suites, encapsulated=False)
 
 
+def test_an_answer_with_more_in_it_than_was_offered() -> None:
+    """An attribute we did not send, whatever it means."""
+    mine = Phase2(key_length=256, authentication=AuthenticationAlgorithm.HMAC_SHA2_256)
+    assert check(proposed(mine), LAN.suites, encapsulated=False)
+    more = replace(mine, more=(Attribute.of(10, 1),))
+    with pytest.raises(Refused, match="a transform we did not offer"):
+        check(proposed(more), LAN.suites, encapsulated=False)
+
+
 def test_an_answer_of_two_transforms() -> None:
     """Nor may it choose twice within a proposal."""
     with pytest.raises(Refused, match="is not one ESP proposal with one transform"):

@@ -32,7 +32,7 @@ from isakmpd.wire.payloads import (
     Payload,
     SecurityAssociation,
 )
-from tests.ike.daemon import PEER, Daemon, configuration
+from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
 from tests.ike.peer import Peer, Phase2, QuickMode, key_pair
 from tests.ike.scenes import (
     DAEMON_LAN,
@@ -205,6 +205,29 @@ def test_ids_of_no_connection_are_refused(case: str) -> None:
     assert "no connection of peer peer has them as Remote-ID and Local-ID" in line
     assert "([lan] has 10.2.0.0/24 and 10.1.0.0/24)" in line
     assert_nothing_left(daemon)
+
+
+def test_a_connection_of_another_peer_is_none_of_this_peers() -> None:
+    """The right LANs, asked for by somebody who has a key of his own."""
+    other = """\
+[stranger]
+Phase= 1
+Address= 198.51.100.9
+Configuration= main-mode
+Authentication= mekmitasdigoat
+"""
+    phase_1 = "198.51.100.9= stranger"
+    stranger = IPv4Address("198.51.100.9")
+    daemon = Daemon(configuration(more=other, phase_1=phase_1))
+    peer = Peer(stranger, DAEMON)
+    (mm2,) = daemon.hears(peer.mm1(), source=stranger)
+    (mm4,) = daemon.hears(peer.mm3(mm2), source=stranger)
+    (mm6,) = daemon.hears(peer.mm5(mm4), source=stranger)
+    peer.finish(mm6)
+    (answer,) = daemon.hears(proposal(peer).qm1(), source=stranger)
+    assert refusal(peer, [answer]).type == NotifyType.INVALID_ID_INFORMATION
+    assert "no connection of peer stranger has them" in daemon.log[0]
+    assert "(it has none)" in daemon.log[0]
 
 
 def assert_nothing_left(daemon: Daemon) -> None:

@@ -75,7 +75,6 @@ class Phase1Exchange(Exchange):
         self.vendors: frozenset[Vendor] = frozenset()
         self.nat = NatSituation()
         self._complained = False
-        self._notified = False
         self._heard: list[NotifyType] = []
 
     @property
@@ -192,7 +191,7 @@ class Phase1Exchange(Exchange):
     def notify_in_clear(self, notify: NotifyType) -> None:
         """Tell the peer of a fault before there is a key to protect the message with.
 
-        Once in an exchange and never in more octets than came: nobody is worth attacking with it.
+        Never in more octets than came: nobody can be attacked with it.
         """
         spi = self.initiator_cookie + self.responder_cookie
         payload = Notification(Doi.IPSEC, SecurityProtocol.ISAKMP, notify, spi, b"")
@@ -205,9 +204,8 @@ class Phase1Exchange(Exchange):
             message_id(self.entropy),
         )
         framed = frame(header, (payload,))
-        if self._notified or len(framed.octets) > self.last_received:
+        if len(framed.octets) > self.last_received:
             return
-        self._notified = True
         self.context.emit(Capture(self.transport, framed.clear, outgoing=True))
         self.context.emit(Send(self.transport, framed.octets))
 
