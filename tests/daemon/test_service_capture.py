@@ -56,10 +56,10 @@ def check_clear(packets: list[dict[str, Any]]) -> None:
         assert int(packet["isakmp"]["isakmp.length"]) == int(packet["udp"]["udp.length"]) - 8
 
 
-@pytest.fixture
-def loud(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def loud(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where a pair with -L leaves west's capture, once it has ended."""
-    with pair(tmp_path, options=("-K", "-n", "-L")) as both:
+    with pair(tmp_path_factory.mktemp("loud"), options=("-K", "-n", "-L")) as both:
         both.west.wait_tunnel("link")
         both.west.stop()
         return both.west.folder / "isakmpd.pcap"

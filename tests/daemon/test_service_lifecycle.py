@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,9 +60,9 @@ def with_second(side: str) -> str:
     return listed + SECOND.format(peer=peer, local=side, remote=peer)
 
 
-@pytest.fixture
-def tunnel() -> Iterator[Tunnel]:
-    """The example, its tunnel up."""
+@contextlib.contextmanager
+def tunnel_up() -> Iterator[Tunnel]:
+    """Run the example, its tunnel up."""
     with two_gateways(hosts=False) as lab:
         west = Isakmpd(lab.west, lab.folder, example("west"))
         east = Isakmpd(lab.east, lab.folder, example("east"))
@@ -69,6 +70,20 @@ def tunnel() -> Iterator[Tunnel]:
             west.wait_tunnel("west-east")
             east.wait_tunnel("west-east")
             yield Tunnel(lab, west, east)
+
+
+@pytest.fixture
+def tunnel() -> Iterator[Tunnel]:
+    """A tunnel to do anything to."""
+    with tunnel_up() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Tunnel]:
+    """A tunnel that every test leaves up, with the example's configuration."""
+    with tunnel_up() as one:
+        yield one
 
 
 def pinging(tunnel: Tunnel) -> Ping:
@@ -114,73 +129,93 @@ def test_a_seed_repeats_the_spis_too() -> None:
 # Reload
 
 
-def test_a_faulty_file_changes_nothing(tunnel: Tunnel) -> None:
+def test_a_faulty_file_changes_nothing(standing: Tunnel) -> None:
     """It is named with line and what was expected; the pings go on, and so do new negotiations."""
-    pings = pinging(tunnel)
+    pings = pinging(standing)
     faulty = example("west").replace("Local-ID=\t\twest-lan", "Local-ID=\t\twest-lam")
     line = faulty.splitlines().index("Local-ID=\t\twest-lam") + 1
-    said = reload(tunnel.west, faulty)
+    said = reload(standing.west, faulty)
     fault = 'there is no section [west-lam]; did you mean "west-lan"?'
-    place = f"{tunnel.west.configuration_file}:{line}: [west-east]:Local-ID= west-lam"
+    place = f"{standing.west.configuration_file}:{line}: [west-east]:Local-ID= west-lam"
     assert f"{place}: {fault}" in said
     assert "the last good one stays in force" in said
     assert "withdrawn" not in said
-    tunnel.west.command("t west-east")
-    tunnel.west.command("c west-east")
-    tunnel.west.wait_tunnel("west-east")
-    tunnel.west.configure(example("west"))
-    assert "last good" not in reload(tunnel.west, example("west"))
+    standing.west.command("t west-east")
+    standing.west.command("c west-east")
+    standing.west.wait_tunnel("west-east")
+    standing.west.configure(example("west"))
+    assert "last good" not in reload(standing.west, example("west"))
     assert pings.stop().received > 0
+
+
+def missing(file: Path) -> None:
+    """Remove the file."""
+    file.unlink()
+
+
+def open_to_others(file: Path) -> None:
+    """Let others read the file."""
+    file.chmod(0o644)
+
+
+def directory(file: Path) -> None:
+    """Put a directory in the file's place."""
+    file.unlink()
+    file.mkdir()
+
+
+def asking_too_much(file: Path) -> None:
+    """Ask for a stack this version does not have."""
+    file.write_text("[General]\nIPsec-stack= pfkey\n")
 
 
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (lambda file: file.unlink(), "there is no such file"),
-        (lambda file: file.chmod(0o644), "has mode 0644 and may hold secrets, expected 0600"),
-        (lambda file: (file.unlink(), file.mkdir()), ": Is a directory"),
-        (
-            lambda file: file.write_text("[General]\nIPsec-stack= pfkey\n"),
-            "[General]:IPsec-stack= pfkey is not supported",
-        ),
+        (missing, "there is no such file"),
+        (open_to_others, "has mode 0644 and may hold secrets, expected 0600"),
+        (directory, ": Is a directory"),
+        (asking_too_much, "[General]:IPsec-stack= pfkey is not supported"),
     ],
 )
-def test_an_unusable_file_changes_nothing(tunnel: Tunnel, spoil: object, sentence: str) -> None:
+def test_an_unusable_file_changes_nothing(
+    standing: Tunnel, spoil: Callable[[Path], None], sentence: str
+) -> None:
     """Missing, open to others or asking for what there is not: one sentence, and pings go on."""
-    assert callable(spoil)
-    pings = pinging(tunnel)
-    spoil(tunnel.west.configuration_file)
-    before = len(tunnel.west.log())
-    tunnel.west.command("R")
-    said = answered(tunnel.west)[before:].splitlines()
+    pings = pinging(standing)
+    spoil(standing.west.configuration_file)
+    before = len(standing.west.log())
+    standing.west.command("R")
+    said = answered(standing.west)[before:].splitlines()
     assert len(said) == 1
     assert sentence in said[0]
     assert said[0].endswith("; the last good configuration stays in force")
     echoes = pings.stop()
     assert echoes.received == echoes.sent
-    assert has(tunnel.west, "west-east")
-    if tunnel.west.configuration_file.is_dir():
-        tunnel.west.configuration_file.rmdir()
+    assert has(standing.west, "west-east")
+    if spoil is directory:
+        standing.west.configuration_file.rmdir()
+    reload(standing.west, example("west"))
 
 
-def test_a_connection_comes_with_a_reload_and_goes_with_the_next(tunnel: Tunnel) -> None:
+def test_a_connection_comes_with_a_reload_and_goes_with_the_next(standing: Tunnel) -> None:
     """At both ends; the other tunnel loses nothing meanwhile."""
-    pings = pinging(tunnel)
-    reload(tunnel.east, with_second("east"))
-    reload(tunnel.west, with_second("west"))
-    tunnel.west.wait_tunnel("second")
-    tunnel.east.wait_tunnel("second")
-    assert "10.2.0.99" in tunnel.lab.west.ip("rule")
+    pings = pinging(standing)
+    reload(standing.east, with_second("east"))
+    reload(standing.west, with_second("west"))
+    standing.west.wait_tunnel("second")
+    standing.east.wait_tunnel("second")
+    assert "10.2.0.99" in standing.lab.west.ip("rule")
 
-    said = reload(tunnel.west, example("west"))
+    said = reload(standing.west, example("west"))
     assert "second: the configuration has withdrawn it, its SAs go" in said
-    wait_down(tunnel.west, "second")
-    wait_down(tunnel.east, "second")
-    assert "10.2.0.99" not in tunnel.lab.west.ip("rule")
-    assert "10.2.0.99" not in tunnel.lab.east.ip("route", "show", "table", "all")
+    wait_down(standing.west, "second")
+    wait_down(standing.east, "second")
+    assert "10.2.0.99" not in standing.lab.west.ip("rule")
+    assert "10.2.0.99" not in standing.lab.east.ip("route", "show", "table", "all")
     echoes = pings.stop()
     assert echoes.received == echoes.sent
-    assert has(tunnel.west, "west-east")
+    assert has(standing.west, "west-east")
 
 
 def test_a_connection_with_other_ends_is_negotiated_anew(tunnel: Tunnel) -> None:
@@ -222,15 +257,15 @@ def test_a_changed_key_matters_to_the_next_negotiation_only(tunnel: Tunnel) -> N
 # Signals
 
 
-def test_sigusr1_writes_a_private_report(tunnel: Tunnel) -> None:
+def test_sigusr1_writes_a_private_report(standing: Tunnel) -> None:
     """Without the pre-shared key."""
-    report = tunnel.west.folder / "isakmpd.report"
-    tunnel.west.signal(signal.SIGUSR1)
+    report = standing.west.folder / "isakmpd.report"
+    standing.west.signal(signal.SIGUSR1)
     until(report.exists, 5, "the report")
     assert report.stat().st_mode & 0o777 == 0o600
     assert "west-east phase 2" in report.read_text()
     assert "mekmitasdigoat" not in report.read_text()
-    assert "Default SIGUSR1 received" in tunnel.west.log()
+    assert "Default SIGUSR1 received" in standing.west.log()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
