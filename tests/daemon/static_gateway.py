@@ -103,7 +103,7 @@ def open_gateway(wanted: dict[str, Any]) -> tuple[DataPlane, UdpSockets]:
         loop,
         Path(wanted["run_directory"]),
         log,
-        lambda *packet: udp.send_esp(*packet),  # noqa: PLW0108 - bound below
+        lambda *packets: udp.send_esp_run(*packets),  # noqa: PLW0108 - bound below
     )
     plane = DataPlane(surroundings, reports.append)
     receivers = Receivers(ike=lambda *_: None, esp=plane.receive_udp_esp)

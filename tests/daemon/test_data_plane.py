@@ -308,10 +308,19 @@ def test_packets_go_out_in_udp_and_come_back(world: World) -> None:
     world.submit(InstallSa(1, OUTBOUND), FLOW, InstallSa(3, inbound))
     world.host.far.send(packets.udp4())
     world.readable()
-    ((*ends, sealed),) = world.sent
+    ((*ends, [sealed]),) = world.sent
     assert ends == [WEST, 4500, EAST, 4500]
     world.plane.receive_udp_esp(sealed, Transport(EAST, 4500, WEST, 4500, encapsulated=True))
     assert world.host.far.recv(2000) == packets.udp4()
+
+
+def test_what_waits_at_the_device_goes_out_in_one_run(world: World) -> None:
+    world.submit(InstallSa(1, OUTBOUND), FLOW)
+    for _ in range(3):
+        world.host.far.send(packets.udp4())
+    world.readable()
+    (run,) = [sent[-1] for sent in world.sent]
+    assert [packet[4:8] for packet in run] == [bytes((0, 0, 0, n)) for n in (1, 2, 3)]
 
 
 def test_what_the_network_refuses_is_counted(world: World) -> None:

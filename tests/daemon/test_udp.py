@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 import pytest
 
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
+from isakmpd.daemon.udp_runs import FEWEST_PACKETS
 from isakmpd.ike.transport import Transport
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp
@@ -171,6 +172,48 @@ def test_esp_leaves_as_it_is(host: Host, peer: socket.socket) -> None:
     address, port = peer.getsockname()
     assert host.udp.send_esp(HERE, nat_t, ip_address(address), port, ESP) == 0
     assert peer.recvfrom(100) == (ESP, (str(HERE), nat_t))
+
+
+RUN = [ESP + bytes((number,)) * 1300 for number in range(15)] + [ESP + b"the last is shorter"]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.3", "::1"])
+def test_a_run_arrives_as_the_packets_it_is_made_of(host: Host, address: str) -> None:
+    host.udp.listen()
+    local = ip_address(address)
+    here: IPv4Address | IPv6Address = HERE if local.version == 4 else local
+    with open_udp_socket(local, 0) as peer:
+        port = peer.getsockname()[1]
+        assert host.udp.send_esp_run(here, host.ports.nat_t or 0, local, port, RUN) == 0
+        assert [peer.recv(2000) for _ in RUN] == RUN
+
+
+def test_a_run_is_cut_again_by_a_receiver_who_takes_it_whole(host: Host) -> None:
+    """Two of ours, each packet with both its ends."""
+    host.udp.listen()
+    other = Host(free_ports())
+    other.udp.listen()
+    ports = host.ports.nat_t or 0, other.ports.nat_t or 0
+    assert host.udp.send_esp_run(HERE, ports[0], ALSO_HERE, ports[1], RUN) == 0
+    other.loop.turn()
+    other.udp.close()
+    here = Transport(ALSO_HERE, ports[1], HERE, ports[0], encapsulated=True)
+    assert other.esp == [(packet, here) for packet in RUN]
+
+
+def test_a_run_no_device_can_cut_leaves_packet_by_packet(host: Host, peer: socket.socket) -> None:
+    """A run longer than a datagram may be is refused; alone its packets are not."""
+    host.udp.listen()
+    run = [ESP + bytes(9000)] * FEWEST_PACKETS
+    address, port = peer.getsockname()
+    nat_t = host.ports.nat_t or 0
+    assert host.udp.send_esp_run(HERE, nat_t, ip_address(address), port, run) == 0
+    assert [len(peer.recv(70000)) for _ in run] == [len(packet) for packet in run]
+
+
+def test_a_run_that_cannot_leave_is_told_by_its_errno(host: Host) -> None:
+    nowhere = host.udp.send_esp_run(HERE, 4500, ip_address(NOT_HERE), 4500, RUN)
+    assert nowhere == errno.EADDRNOTAVAIL
 
 
 def test_ipv6_works_alike(host: Host) -> None:

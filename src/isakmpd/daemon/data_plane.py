@@ -11,7 +11,7 @@ import errno
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -23,6 +23,7 @@ from isakmpd.daemon.kernel_paths import KernelPaths
 from isakmpd.daemon.raw_esp import RawEsp
 from isakmpd.daemon.routing import Routing
 from isakmpd.daemon.tun import Tun
+from isakmpd.daemon.udp_runs import Run
 from isakmpd.ike.ipsec import (
     Answer,
     EspSa,
@@ -43,8 +44,8 @@ from isakmpd.ipsec.userspace import UserspaceStack
 from isakmpd.privsep.requests import BindUdp, Privileged, Remove
 
 Address = IPv4Address | IPv6Address
-# local address and port, remote address and port, ESP packet -> 0 or errno
-SendUdpEsp = Callable[[Address, int, Address, int, bytes], int]
+# local address and port, remote address and port, ESP packets of a run -> 0 or errno
+SendUdpEsp = Callable[[Address, int, Address, int, Sequence[bytes]], int]
 
 PATH_MTU_INTERVAL = 2.0  # seconds between two questions to the kernel
 UDP_RECEIVE_BUFFER = 4 << 20
@@ -106,6 +107,7 @@ class DataPlane:
         self._loop = surroundings.loop
         self._timer: Timer | None = None
         self._unsent: Counter[str] = Counter()
+        self._run = Run(self._send_run)
         self._stack = UserspaceStack(report, self, surroundings.entropy)
         self._journal = Journal(surroundings.run_directory)
         undone = False
@@ -232,15 +234,21 @@ class DataPlane:
 
     def to_wire(self, packet: bytes, path: OuterPath, traffic_class: int) -> None:
         """Send an ESP packet, raw or in UDP (part of ``Carrier``)."""
-        udp = path.udp
-        if udp is None:
-            failed = self._raw.send(packet, path, traffic_class)
-        else:
-            failed = self._surroundings.send_udp_esp(
-                path.source, udp.local_port, path.destination, udp.remote_port, packet
-            )
+        if path.udp is not None:
+            self._run.add(packet, path)
+            return
+        failed = self._raw.send(packet, path, traffic_class)
         if failed:
             self._unsent[f"network: {errno.errorcode.get(failed, failed)}"] += 1
+
+    def _send_run(self, path: OuterPath, packets: list[bytes]) -> None:
+        assert path.udp is not None  # noqa: S101 - to_wire has looked
+        ports = path.udp.local_port, path.udp.remote_port
+        failed = self._surroundings.send_udp_esp(
+            path.source, ports[0], path.destination, ports[1], packets
+        )
+        if failed:
+            self._unsent[f"network: {errno.errorcode.get(failed, failed)}"] += len(packets)
 
     def _read_tun(self) -> None:
         now = self._loop.time()
@@ -250,6 +258,8 @@ class DataPlane:
         except OSError as problem:
             self._loop.remove_reader(self._tun.descriptor)
             self._log(f"data plane: {self.device} is lost: {problem.strerror}")
+        finally:
+            self._run.flush()
 
     def _read_raw(self, version: int) -> None:
         now = self._loop.time()

@@ -159,7 +159,7 @@ class Service:
             ) from problem
 
     def _send_udp_esp(self, *packet: Any) -> int:
-        return self._udp.send_esp(*packet)
+        return self._udp.send_esp_run(*packet)
 
     def _open_sockets(self) -> UdpSockets:
         stack, options = self._stack, self._options

@@ -7,6 +7,7 @@ one socket for each listed address and port instead, so that the others stay fre
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -18,6 +19,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Protocol
 
 from isakmpd.control.report import ListeningSocket
+from isakmpd.daemon import udp_runs
 from isakmpd.daemon.interfaces import address_of_interface
 from isakmpd.ike.transport import Transport
 
@@ -30,7 +32,7 @@ KEEPALIVE: Final = b"\xff"  # RFC 3948 section 2.3
 _IP_PKTINFO: Final = 8  # linux/in.h; this Python does not name it
 _PKTINFO_4 = struct.Struct("=i4s4s")  # interface, local address, destination in the header
 _PKTINFO_6 = struct.Struct("=16si")  # destination, interface
-_ANCILLARY_SPACE: Final = socket.CMSG_SPACE(_PKTINFO_6.size)
+_ANCILLARY_SPACE: Final = socket.CMSG_SPACE(_PKTINFO_6.size) + udp_runs.ANCILLARY_SPACE
 _LARGEST_DATAGRAM: Final = 65535
 # Datagrams read from one socket before the event loop looks elsewhere.
 _BATCH: Final = 64
@@ -188,6 +190,25 @@ class UdpSockets:
             return self._send_again(path, octets, error)
         return 0
 
+    def send_esp_run(
+        self,
+        local: Address,
+        local_port: int,
+        remote: Address,
+        remote_port: int,
+        packets: Sequence[bytes],
+    ) -> int:
+        """Send ESP packets, all as long as the first, the last maybe shorter; as ``send_esp``."""
+        key = (local, local_port, remote, remote_port)
+        path = self._paths.get(key) or self._find_path(key)
+        if path is not None and len(packets) >= udp_runs.FEWEST_PACKETS:
+            ancillary = [*path[1], udp_runs.cut_into(len(packets[0]))]
+            # Not every device can: one by one, its packets leave all the same.
+            with contextlib.suppress(OSError):
+                path[0].sendmsg(packets, ancillary, 0, path[2])
+                return 0
+        return max(self.send_esp(*key, packet) for packet in packets)
+
     def close(self) -> None:
         """Release every socket."""
         for key in list(self._listeners):
@@ -239,6 +260,8 @@ class UdpSockets:
         else:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         listener = _Listener(address, port, port == self._ports.nat_t, opened)
+        if listener.encapsulated:
+            udp_runs.accept_runs(opened)
         self._listeners[address, port] = listener
         self._paths.clear()
         self._loop.add_reader(opened.fileno(), lambda: self._drain(listener))
@@ -266,9 +289,15 @@ class UdpSockets:
                 return
             if flags & socket.MSG_TRUNC or not ancillary:
                 continue
-            transport = _arrival(ancillary[0][2], listener.port, source, listener.encapsulated)
-            if transport is not None:
+            # The kernel tells the address last.
+            transport = _arrival(ancillary[-1][2], listener.port, source, listener.encapsulated)
+            if transport is None:
+                continue
+            if len(ancillary) == 1:
                 self._deliver(octets, transport)
+                continue
+            for datagram in udp_runs.pieces(octets, ancillary):
+                self._deliver(datagram, transport)
 
     def _deliver(self, octets: bytes, transport: Transport) -> None:
         if octets == KEEPALIVE:
