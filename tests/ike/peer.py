@@ -17,18 +17,13 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from isakmpd.crypto.groups import prime, public_length
-from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.header import Header, decode_header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (
-    AuthenticationAlgorithm,
     Doi,
-    EncapsulationMode,
     EncryptionAlgorithm,
-    EspTransform,
     ExchangeType,
     Flags,
-    GroupDescription,
     HashAlgorithm,
     NotifyType,
     PayloadType,
@@ -44,14 +39,13 @@ from isakmpd.wire.payloads import (
     Nonce,
     Notification,
     Payload,
-    Proposal,
     SecurityAssociation,
-    Transform,
     VendorId,
     decode_chain,
     encode_chain,
 )
 from isakmpd.wire.vendor_ids import Vendor
+from tests.ike.offers import Phase1, key_pair, security_association
 
 HASHES = {
     HashAlgorithm.MD5: "md5",
@@ -60,100 +54,6 @@ HASHES = {
     HashAlgorithm.SHA2_384: "sha384",
     HashAlgorithm.SHA2_512: "sha512",
 }
-AUTHENTICATION_KEYS = {
-    AuthenticationAlgorithm.NONE: 0,
-    AuthenticationAlgorithm.HMAC_MD5: 16,
-    AuthenticationAlgorithm.HMAC_SHA: 20,
-    AuthenticationAlgorithm.HMAC_SHA2_256: 32,
-    AuthenticationAlgorithm.HMAC_SHA2_384: 48,
-    AuthenticationAlgorithm.HMAC_SHA2_512: 64,
-}
-
-
-@dataclass(frozen=True)
-class Phase1:
-    """What the peer offers, or chooses, in main mode."""
-
-    encryption: EncryptionAlgorithm = EncryptionAlgorithm.AES_CBC
-    key_length: int | None = 128
-    hash: HashAlgorithm = HashAlgorithm.SHA
-    group: GroupDescription = GroupDescription.MODP_1024
-    seconds: int | None = 3600
-    authentication: int = 1
-    more: tuple[Attribute, ...] = ()
-
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The transform's attributes, numbered by RFC 2409 appendix A."""
-        found = [
-            Attribute.of(1, self.encryption),
-            Attribute.of(2, self.hash),
-            Attribute.of(3, self.authentication),
-            Attribute.of(4, self.group),
-        ]
-        if self.seconds is not None:
-            found += [Attribute.of(11, 1), Attribute.of(12, self.seconds)]
-        if self.key_length is not None:
-            found.append(Attribute.of(14, self.key_length))
-        return (*found, *self.more)
-
-    @property
-    def key_octets(self) -> int:
-        """The cipher's key."""
-        triple = self.encryption == EncryptionAlgorithm.TRIPLE_DES_CBC
-        return 24 if triple else (self.key_length or 128) // 8
-
-
-@dataclass(frozen=True)
-class Phase2:
-    """What the peer offers, or chooses, in quick mode."""
-
-    transform: EspTransform = EspTransform.AES
-    key_length: int | None = 128
-    authentication: AuthenticationAlgorithm = AuthenticationAlgorithm.HMAC_SHA
-    group: GroupDescription | None = GroupDescription.MODP_1024
-    mode: EncapsulationMode = EncapsulationMode.TUNNEL
-    seconds: int | None = 1200
-    kilobytes: int | None = None
-    more: tuple[Attribute, ...] = ()
-
-    def attributes(self) -> tuple[Attribute, ...]:
-        """The transform's attributes, numbered by RFC 2407 section 4.5."""
-        found = []
-        if self.seconds is not None:
-            found += [Attribute.of(1, 1), Attribute.of(2, self.seconds)]
-        if self.kilobytes is not None:
-            found += [Attribute.of(1, 2), Attribute.of(2, self.kilobytes)]
-        found.append(Attribute.of(4, self.mode))
-        if self.authentication:
-            found.append(Attribute.of(5, self.authentication))
-        if self.group is not None:
-            found.append(Attribute.of(3, self.group))
-        if self.key_length is not None:
-            found.append(Attribute.of(6, self.key_length))
-        return (*found, *self.more)
-
-    @property
-    def key_octets(self) -> tuple[int, int]:
-        """What is taken of KEYMAT: encryption, then authentication."""
-        encryption = (self.key_length or 128) // 8
-        if self.transform == EspTransform.TRIPLE_DES:
-            encryption = 24
-        if self.transform == EspTransform.AES_GCM_16:
-            encryption += 4
-        return encryption, AUTHENTICATION_KEYS[self.authentication]
-
-
-def security_association(
-    protocol: Protocol, spi: bytes, *transforms: tuple[int, tuple[Attribute, ...]]
-) -> SecurityAssociation:
-    """One proposal of the given (transform id, attributes)."""
-    numbered = tuple(Transform(at, *transform) for at, transform in enumerate(transforms, 1))
-    return SecurityAssociation(Doi.IPSEC, 1, (Proposal(1, protocol, spi, numbered),))
-
-
-def key_pair(group: GroupDescription, exponent: int = 0x6B2F) -> tuple[int, bytes]:
-    """A secret exponent, short to be quick, and its public value."""
-    return exponent, pow(2, exponent, prime(group)).to_bytes(public_length(group))
 
 
 @dataclass
@@ -433,109 +333,3 @@ class Peer:
     def delete(self, protocol: Protocol, *spis: bytes) -> Delete:
         """A Delete."""
         return Delete(Doi.IPSEC, protocol, spis)
-
-
-@dataclass
-class QuickMode:
-    """One quick mode of a peer that has an ISAKMP SA."""
-
-    peer: Peer
-    offer: Phase2 = field(default_factory=Phase2)
-    message_id: int = 0x51C0DE01
-    spi: bytes = bytes.fromhex("0badcafe")
-    nonce: bytes = b"quick mode nonce"
-    ids: tuple[Identity, ...] = ()  # (initiator's, responder's)
-
-    def __post_init__(self) -> None:
-        self.iv = self.peer.phase2_iv(self.message_id)
-        self.exponent, self.public = 0, b""
-        if self.offer.group is not None:
-            self.exponent, self.public = key_pair(self.offer.group, 0x7A11)
-        self.their_public = b""
-        self.inbound_keys = self.outbound_keys = b""
-
-    @property
-    def mid(self) -> bytes:
-        """M-ID."""
-        return self.message_id.to_bytes(4)
-
-    def payloads(self) -> tuple[Payload, ...]:
-        """SA, Ni, KE, IDci, IDcr."""
-        sa = security_association(
-            Protocol.IPSEC_ESP, self.spi, (self.offer.transform, self.offer.attributes())
-        )
-        ke = (KeyExchange(self.public),) if self.public else ()
-        return (sa, Nonce(self.nonce), *ke, *map(Identification.of, self.ids))
-
-    def seal(self, *payloads: Payload) -> bytes:
-        """The next message."""
-        message = self.peer.seal(payloads, self.iv, ExchangeType.QUICK_MODE, self.message_id)
-        self.iv = message[-self.peer.block :]
-        return message
-
-    def read(self, datagram: bytes) -> Chain:
-        """The daemon's next message."""
-        header, _ = decode_header(datagram)
-        assert header.exchange_type == ExchangeType.QUICK_MODE
-        assert header.message_id == self.message_id
-        chain = self.peer.read(datagram, self.iv)
-        self.iv = datagram[-self.peer.block :]
-        return chain
-
-    def qm1(self, payloads: tuple[Payload, ...] | None = None) -> bytes:
-        """HDR*, HASH(1), SA, Ni, [KE], [IDci, IDcr]."""
-        rest = payloads or self.payloads()
-        proof = self.peer.prf(self.peer.skeyid_a, self.mid, encode_chain(rest))
-        return self.seal(Hash(proof), *rest)
-
-    def qm3(self, qm2: bytes) -> bytes:
-        """HDR*, HASH(3)."""
-        chain = self.read(qm2)
-        expected = self.peer.prf(self.peer.skeyid_a, self.mid, self.nonce, chain.after_first)
-        assert chain.payloads[0] == Hash(expected)
-        assert [item.identity for item in chain.all(Identification)] == list(self.ids)
-        ni, nr = self.nonce, chain.one(Nonce).data
-        self.derive(chain, ni, nr)
-        return self.seal(Hash(self.peer.prf(self.peer.skeyid_a, b"\0", self.mid, ni, nr)))
-
-    def qm2(self, qm1: bytes, payloads: tuple[Payload, ...] | None = None) -> bytes:
-        """HDR*, HASH(2), SA, Nr, [KE], [IDci, IDcr]."""
-        header, _ = decode_header(qm1)
-        self.message_id = header.message_id
-        self.iv = self.peer.phase2_iv(self.message_id)
-        chain = self.read(qm1)
-        expected = self.peer.prf(self.peer.skeyid_a, self.mid, chain.after_first)
-        assert chain.payloads[0] == Hash(expected)
-        self.ids = tuple(item.identity for item in chain.all(Identification))
-        self.ni = chain.one(Nonce).data
-        self.derive(chain, self.ni, self.nonce)
-        rest = payloads or self.payloads()
-        proof = self.peer.prf(self.peer.skeyid_a, self.mid, self.ni, encode_chain(rest))
-        return self.seal(Hash(proof), *rest)
-
-    def finish(self, qm3: bytes) -> None:
-        """HDR*, HASH(3)."""
-        chain = self.read(qm3)
-        expected = self.peer.prf(self.peer.skeyid_a, b"\0", self.mid, self.ni, self.nonce)
-        assert chain.payloads == (Hash(expected),)
-
-    def derive(self, chain: Chain, ni: bytes, nr: bytes) -> None:
-        """KEYMAT of both directions."""
-        shared = b""
-        if self.offer.group is not None:
-            modulus = prime(self.offer.group)
-            public = int.from_bytes(chain.one(KeyExchange).value)
-            shared = pow(public, self.exponent, modulus).to_bytes(public_length(self.offer.group))
-        self.their_spi = chain.one(SecurityAssociation).proposals[0].spi
-        self.inbound_keys = self.keymat(shared, self.spi, ni, nr)
-        self.outbound_keys = self.keymat(shared, self.their_spi, ni, nr)
-
-    def keymat(self, shared: bytes, spi: bytes, ni: bytes, nr: bytes) -> bytes:
-        """KEYMAT = K1 | K2 | ..."""
-        wanted = sum(self.offer.key_octets)
-        seed = b"".join((shared, bytes([Protocol.IPSEC_ESP]), spi, ni, nr))
-        block = octets = self.peer.prf(self.peer.skeyid_d, seed)
-        while len(octets) < wanted:
-            block = self.peer.prf(self.peer.skeyid_d, block, seed)
-            octets += block
-        return octets[:wanted]

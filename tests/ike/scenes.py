@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv4Network
 
 from isakmpd.config.model import Configuration
 from isakmpd.ike.ipsec import Direction
 from isakmpd.wire.identities import Identity
+from isakmpd.wire.numbers import NotifyType
+from isakmpd.wire.payloads import Notification, SecurityAssociation
 from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
-from tests.ike.peer import Peer, Phase1, Phase2, QuickMode
+from tests.ike.offers import Phase1, Phase2
+from tests.ike.peer import Peer
+from tests.ike.peer_quick_mode import QuickMode
 
 DAEMON_LAN = Identity.of_network(IPv4Network("10.1.0.0/24"))
 PEER_LAN = Identity.of_network(IPv4Network("10.2.0.0/24"))
@@ -90,3 +95,22 @@ def converse(first: Daemon, second: Daemon, said: list[bytes]) -> list[tuple[Dae
         answers = receiver.hears(octets, source=sender.address)
         waiting += [(receiver, answer) for answer in answers]
     return heard
+
+
+def begun(config: Configuration | None = None) -> tuple[Daemon, Peer, bytes]:
+    """A daemon that has begun main mode with the peer, and the QM1 it sent then."""
+    daemon, peer = Daemon(config or configuration(answers=False)), a_peer()
+    return daemon, peer, begin_main_mode(daemon, peer)
+
+
+def refusal(peer: Peer, sent: list[bytes]) -> Notification:
+    """The one protected error among what was sent; a question for life may stand beside it."""
+    notifies = [notify for octets in sent for notify in peer.informed(octets).all(Notification)]
+    (found,) = [notify for notify in notifies if notify.type < NotifyType.CONNECTED]
+    return found
+
+
+def phase1_sa(peer: Peer, **changes: object) -> SecurityAssociation:
+    """The phase 1 proposal, changed."""
+    sa = peer.sa()
+    return replace(sa, proposals=(replace(sa.proposals[0], **changes),))  # type: ignore[arg-type]

@@ -9,7 +9,8 @@ from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import ExchangeType, IdType, NotifyType, Protocol
 from isakmpd.wire.payloads import Delete, Notification
 from tests.ike.daemon import PEER, Daemon, configuration
-from tests.ike.peer import Peer, Phase2
+from tests.ike.offers import Phase2
+from tests.ike.peer import Peer
 from tests.ike.scenes import (
     a_peer,
     agreed,

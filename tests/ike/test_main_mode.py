@@ -30,7 +30,8 @@ from isakmpd.wire.payloads import (
 )
 from isakmpd.wire.vendor_ids import Vendor
 from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
-from tests.ike.peer import Peer, Phase1
+from tests.ike.offers import Phase1
+from tests.ike.peer import Peer
 from tests.ike.scenes import (
     a_peer,
     agreed,

@@ -18,7 +18,7 @@ from isakmpd.wire.numbers import (
 )
 from isakmpd.wire.payloads import SecurityAssociation
 from tests.ike.daemon import configuration
-from tests.ike.peer import Phase1, security_association
+from tests.ike.offers import Phase1, security_association
 
 LIFE_OF_BOTH_KINDS = """\
 [ours]

@@ -16,7 +16,7 @@ from isakmpd.wire.numbers import (
 )
 from isakmpd.wire.payloads import SecurityAssociation
 from tests.ike.daemon import configuration
-from tests.ike.peer import Phase2, security_association
+from tests.ike.offers import Phase2, security_association
 
 SPI = b"\x0b\xad\xca\xfe"
 OWN_SPI = b"\x12\x34\x56\x78"
@@ -92,6 +92,49 @@ def test_3des_may_repeat_its_only_key_length() -> None:
     offered = Phase2(EspTransform.TRIPLE_DES, 192, AuthenticationAlgorithm.HMAC_MD5)
     _, choice = choose(proposed(offered), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
     assert choice.key_length is None
+
+
+def test_3des_has_no_other_key_length() -> None:
+    """Such a transform is passed over like any other that differs."""
+    good = Phase2(EspTransform.TRIPLE_DES, None, AuthenticationAlgorithm.HMAC_MD5)
+    odd = replace(good, key_length=128)
+    answer, _ = choose(proposed(odd, good), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
+    assert answer.proposals[0].transforms[0].attributes == good.attributes()
+    only_odd = configuration(suites="QM-ESP-3DES-MD5-PFS-SUITE").connections["lan"]
+    with pytest.raises(
+        Refused, match="KEY_LENGTH: got TRIPLE_DES with KEY_LENGTH 128, expected none"
+    ):
+        choose(proposed(odd), only_odd, OWN_SPI, key_exchange=True, encapsulated=False)
+
+
+def test_a_section_without_key_length_takes_what_the_cipher_has() -> None:
+    """A hand-written transform of AES without the tag: any of its lengths, and no other."""
+    more = """\
+[any-aes-suite]
+Protocols= any-aes
+[any-aes]
+PROTOCOL_ID= IPSEC_ESP
+Transforms= any-aes-xf
+[any-aes-xf]
+TRANSFORM_ID= AES
+ENCAPSULATION_MODE= TUNNEL
+AUTHENTICATION_ALGORITHM= HMAC_SHA
+GROUP_DESCRIPTION= MODP_1024
+Life= LIFE_QUICK_MODE
+"""
+    lan = configuration(suites="any-aes-suite", more=more).connections["lan"]
+    for asked, taken in ((None, 128), (128, 128), (256, 256)):
+        offered = proposed(Phase2(key_length=asked))
+        _, choice = choose(offered, lan, OWN_SPI, key_exchange=True, encapsulated=False)
+        assert choice.key_length == taken
+    with pytest.raises(Refused, match="KEY_LENGTH: got AES with KEY_LENGTH 100, expected 128"):
+        choose(
+            proposed(Phase2(key_length=100)),
+            lan,
+            OWN_SPI,
+            key_exchange=True,
+            encapsulated=False,
+        )
 
 
 @pytest.mark.parametrize(

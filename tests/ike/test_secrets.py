@@ -3,7 +3,9 @@
 from isakmpd.ike.ipsec import EspSa
 from isakmpd.wire.numbers import NotifyType
 from tests.ike.daemon import Daemon, configuration
-from tests.ike.peer import Peer, Phase1, QuickMode
+from tests.ike.offers import Phase1
+from tests.ike.peer import Peer
+from tests.ike.peer_quick_mode import QuickMode
 from tests.ike.scenes import (
     a_peer,
     answer_main_mode,

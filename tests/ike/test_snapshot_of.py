@@ -3,7 +3,7 @@
 from isakmpd.ike.snapshot import SaFlags
 from isakmpd.wire.numbers import ExchangeType
 from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
-from tests.ike.peer import Phase2
+from tests.ike.offers import Phase2
 from tests.ike.scenes import a_peer, begin_main_mode, begin_quick_mode, joined, proposal
 
 

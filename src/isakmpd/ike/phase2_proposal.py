@@ -151,19 +151,15 @@ def choose(
     """
     _check_situation(sa)
     nearest: list[str] | None = None
-    for proposal in _lone_esp_proposals(sa):
-        for transform in proposal.transforms:
-            offered = _read(transform)
-            for _, window, configured in _transforms(connection.suites):
-                if nearest is not None and _distance(offered, configured) > len(nearest):
-                    continue
-                differences = _differences(
-                    offered, configured, key_exchange=key_exchange, encapsulated=encapsulated
-                )
-                if differences:
-                    if nearest is None or len(differences) < len(nearest):
-                        nearest = differences
-                    continue
+    for proposal, transform in _lone_esp_transforms(sa):
+        offered = _read(transform)
+        for _, window, configured in _transforms(connection.suites):
+            if nearest is not None and _distance(offered, configured) > len(nearest):
+                continue
+            differences = _differences(
+                offered, configured, key_exchange=key_exchange, encapsulated=encapsulated
+            )
+            if not differences:
                 lifetimes = negotiated_lifetimes(
                     offered.lifetimes, configured.lifetimes, DEFAULT_LIFETIME
                 )
@@ -172,6 +168,8 @@ def choose(
                     SecurityAssociation(sa.doi, sa.situation, (answer,)),
                     _choice(offered, lifetimes, window, proposal.spi),
                 )
+            if nearest is None or len(differences) < len(nearest):
+                nearest = differences
     reason = "; ".join(nearest or [_unusable(sa)])
     raise Refused(
         f"no compatible proposal found: {reason} ([{connection.configuration}]:Suites decides)",
@@ -235,6 +233,12 @@ def _lone_esp_proposals(sa: SecurityAssociation) -> Iterator[Proposal]:
             and int.from_bytes(proposal.spi) > 255
         ):
             yield proposal
+
+
+def _lone_esp_transforms(sa: SecurityAssociation) -> Iterator[tuple[Proposal, Transform]]:
+    for proposal in _lone_esp_proposals(sa):
+        for transform in proposal.transforms:
+            yield proposal, transform
 
 
 def _unusable(sa: SecurityAssociation) -> str:
@@ -312,17 +316,26 @@ def _differences(
         bits = offered.key_length
         if bits is None or not length.accepts(bits):
             differences.append(f"KEY_LENGTH: got {bits}, expected {length}")
+    elif offered.transform_id == wanted and (fault := _impossible(offered)):
+        differences.append(f"KEY_LENGTH: got {fault}")
     differences += offered.unsupported
     if (refused := refused_lifetime(offered.lifetimes, configured.lifetimes)) is not None:
         differences.append(refused)
     return [f"{difference} in [{section}]" for difference in differences]
 
 
-def _choice(offered: _Offered, lifetimes: Lifetimes, window: int, peer_spi: bytes) -> Phase2Choice:
+def _impossible(offered: _Offered) -> str:
+    """Say why no keys can be made for a transform; nothing where they can."""
     try:
         esp_key_lengths(offered.transform_id, offered.key_length, offered.authentication)
     except ValueError as fault:
-        raise Refused(f"impossible transform: {fault}", NotifyType.NO_PROPOSAL_CHOSEN) from fault
+        return str(fault)
+    return ""
+
+
+def _choice(offered: _Offered, lifetimes: Lifetimes, window: int, peer_spi: bytes) -> Phase2Choice:
+    if fault := _impossible(offered):
+        raise Refused(f"impossible transform: {fault}", NotifyType.NO_PROPOSAL_CHOSEN)
     return Phase2Choice(
         offered.transform_id,
         offered.key_length,

@@ -1,0 +1,235 @@
+"""Whatever disturbs a conversation at any step, the true message succeeds and tunnels stay."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from isakmpd.wire.header import decode_header
+from isakmpd.wire.numbers import (
+    ExchangeType,
+    Flags,
+    NotifyType,
+    Protocol,
+)
+from tests.ike.daemon import Daemon, configuration
+from tests.ike.offers import Phase2
+from tests.ike.scenes import a_peer, agreed, joined, proposal
+
+
+class Step:
+    """A daemon that waits for one certain message, and what the message leads to."""
+
+    def __init__(self, daemon: Daemon, message: bytes, accepted: Callable[[], bool]) -> None:
+        self.daemon = daemon
+        self.message = message
+        self.accepted = accepted
+
+
+def step_of(name: str) -> Step:
+    """Lead to the step at which the daemon expects the named message."""
+    if name in ("MM2", "MM4", "MM6", "QM2"):
+        return _as_initiator(name)
+    if name in ("QM1", "QM3", "INFO"):
+        return _under_an_sa(name)
+    daemon, peer = Daemon(configuration()), a_peer()
+    message = peer.mm1()
+    if name != "MM1":
+        message = peer.mm3(daemon.answers(message))
+    if name == "MM5":
+        message = peer.mm5(daemon.answers(message))
+        return Step(daemon, message, lambda: len(daemon.snapshot.isakmp_sas) == 1)
+    step = {"MM1": 0, "MM3": 1}[name]
+    return Step(
+        daemon,
+        message,
+        lambda: [x.step for x in daemon.snapshot.exchanges] == [step],
+    )
+
+
+def _as_initiator(name: str) -> Step:
+    daemon, peer = Daemon(configuration(answers=False)), a_peer()
+    message = peer.mm2(daemon.begins())
+    if name != "MM2":
+        message = peer.mm4(daemon.answers(message))
+    if name in ("MM6", "QM2"):
+        message = peer.mm6(daemon.answers(message))
+    if name == "QM2":
+        quick_1 = daemon.answers(message)
+        message = proposal(peer).qm2(quick_1)
+        return Step(daemon, message, lambda: len(daemon.snapshot.ipsec_sas) == 1)
+    if name == "MM6":
+        return Step(daemon, message, lambda: len(daemon.snapshot.isakmp_sas) == 1)
+    step = {"MM2": 1, "MM4": 2}[name]
+    return Step(
+        daemon,
+        message,
+        lambda: [x.step for x in daemon.snapshot.exchanges] == [step],
+    )
+
+
+def _under_an_sa(name: str) -> Step:
+    daemon, peer, first = joined()
+    if name == "INFO":
+        message = peer.protected(peer.delete(Protocol.IPSEC_ESP, first.spi), message_id=5)
+        return Step(daemon, message, lambda: daemon.snapshot.ipsec_sas == ())
+    quick = proposal(peer, message_id=2, spi=b"\0\0\2\2")
+    message = quick.qm1()
+    if name == "QM1":
+        return Step(daemon, message, lambda: len(daemon.stack.sas) == 3)
+    message = quick.qm3(daemon.answers(message))
+    return Step(daemon, message, lambda: len(daemon.snapshot.ipsec_sas) == 2)
+
+
+STEPS = ["MM1", "MM2", "MM3", "MM4", "MM5", "MM6", "QM1", "QM2", "QM3", "INFO"]
+# The one message whose content no key protects yet is believed as it comes.
+PROTECTED = ["MM5", "MM6", "QM1", "QM2", "QM3", "INFO"]
+
+
+def disturb(step: Step, disturbances: list[bytes]) -> None:
+    """Nothing is raised, sent or changed, and the true message succeeds after all."""
+    before = step.daemon.state()
+    for octets in disturbances:
+        if octets == step.message:
+            continue
+        step.daemon.hears(octets)
+        assert step.daemon.state() == before
+    step.daemon.hears(step.message)
+    assert step.accepted(), step.daemon.log
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_every_prefix_of_every_message(name: str) -> None:
+    """Datagrams cut short anywhere, also with a header that says the shorter length."""
+    step = step_of(name)
+    cut = [step.message[:length] for length in range(len(step.message))]
+    honest = [
+        octets[:24] + len(octets).to_bytes(4) + octets[28:] for octets in cut if len(octets) >= 28
+    ]
+    disturb(step, cut + [octets for octets in honest if name != "MM1" or len(octets) < 60])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_trailing_octets(name: str) -> None:
+    """A datagram longer than it says is none of ours."""
+    step = step_of(name)
+    disturb(step, [step.message + tail for tail in (b"\0", b"x" * 8, b"y" * 16, bytes(5000))])
+    assert all("octets says it has" in line for line in step.daemon.log)
+
+
+@pytest.mark.parametrize("name", PROTECTED)
+def test_every_bit_of_a_protected_message(name: str) -> None:
+    """A message with a flipped bit is none: the true one succeeds, the tunnels stay."""
+    step = step_of(name)
+    flipped = []
+    for position in range(len(step.message)):
+        octets = bytearray(step.message)
+        octets[position] ^= 1 << (position % 8)
+        flipped.append(bytes(octets))
+    disturb(step, [octets for octets in flipped if not _harmless(step.message, octets)])
+
+
+def _harmless(message: bytes, flipped: bytes) -> bool:
+    """Tell whether only the commit or authentication flag differs, which mean nothing to us."""
+    return (
+        message[:19] == flipped[:19]
+        and message[20:] == flipped[20:]
+        and not ((message[19] ^ flipped[19]) & ~6)
+    )
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_garbage_at_every_step(name: str) -> None:
+    """Octets of all lengths that never were a message."""
+    step = step_of(name)
+    lengths = [*range(40), 100, 1000, 65507]
+    disturb(step, [bytes([n % 251]) * n for n in lengths])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_the_header_and_nothing_else(name: str) -> None:
+    """Every exchange type, with these cookies and this message ID, and an empty body."""
+    step = step_of(name)
+    header, _ = decode_header(step.message)
+    bare = [
+        replace(header, exchange_type=ExchangeType(kind), flags=Flags(flags)).encode(b"")
+        for kind in range(256)
+        for flags in (0, 1)
+    ]
+    disturb(step, bare)
+
+
+@pytest.mark.parametrize("name", [name for name in STEPS if name != "MM1"])
+def test_the_same_message_from_somebody_without_the_key_or_cookies(name: str) -> None:
+    """Wrong cookies, either of them."""
+    step = step_of(name)
+    other = b"otherone"
+    disturb(
+        step,
+        [
+            other + step.message[8:],
+            step.message[:8] + other + step.message[16:],
+            step.message[:8] + bytes(8) + step.message[16:],
+            bytes(8) + step.message[8:],
+        ],
+    )
+
+
+@pytest.mark.property
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_octets_leave_a_tunnel_alone(octets: bytes) -> None:
+    daemon, _, quick = joined()
+    daemon.hears(octets)
+    assert agreed(daemon, quick)
+    assert len(daemon.log) <= 1
+
+
+@pytest.mark.property
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_mutants_of_true_messages_leave_a_tunnel_alone(data: st.DataObject) -> None:
+    """Bits flipped, parts cut and repeated, lengths corrected: nothing is raised or lost."""
+    daemon, peer, quick = joined()
+    other = a_peer(cookie=b"cookie 2")
+    second = proposal(peer, message_id=2, spi=b"\0\0\2\2")
+    mm1 = other.mm1()
+    mm3 = other.mm3(daemon.answers(mm1))
+    mm5 = other.mm5(daemon.answers(mm3))
+    question = peer.protected(peer.notify(NotifyType.R_U_THERE, bytes(4)), message_id=5)
+    for _ in range(data.draw(st.integers(1, 8))):
+        message = bytearray(data.draw(st.sampled_from([mm1, mm3, mm5, second.qm1(), question])))
+        for _ in range(data.draw(st.integers(0, 4))):
+            message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
+        cut = data.draw(st.integers(0, len(message)))
+        message = message[:cut] + message[data.draw(st.integers(0, len(message))) :]
+        if data.draw(st.booleans()):
+            message[24:28] = len(message).to_bytes(4)
+        daemon.hears(bytes(message))
+        assert agreed(daemon, quick)
+
+
+@pytest.mark.property
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 8), st.floats(0, 30)), max_size=40))
+def test_any_order_and_repetition_of_a_whole_conversation(plan: list[tuple[int, float]]) -> None:
+    """A recorded conversation played to its own daemon in any order, at any time."""
+    daemon, peer = Daemon(configuration()), a_peer()
+    recorded = [peer.mm1()]
+    recorded.append(peer.mm3(daemon.answers(recorded[-1])))
+    recorded.append(peer.mm5(daemon.answers(recorded[-1])))
+    peer.finish(daemon.answers(recorded[-1]))
+    quick = proposal(peer, Phase2(seconds=7200))
+    recorded.append(quick.qm1())
+    recorded.append(quick.qm3(daemon.answers(recorded[-1])))
+    daemon.hears(recorded[-1])
+    recorded += [
+        peer.protected(peer.notify(NotifyType.R_U_THERE, bytes(4)), message_id=n) for n in (5, 6)
+    ]
+    for index, wait in plan:
+        daemon.passes(wait)
+        daemon.hears(recorded[index % len(recorded)])
+        assert agreed(daemon, quick)
+    assert len(daemon.snapshot.ipsec_sas) == 1
