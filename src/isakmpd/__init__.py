@@ -1,0 +1,1 @@
+"""Be isakmpd: OpenBSD's IKEv1 daemon, anew."""

@@ -32,7 +32,9 @@ def general(section: Section) -> General:
         retransmits=_number(section, "Retransmits", 3, 0, 100),
         exchange_max_time=_number(section, "Exchange-max-time", 120, 1, _LONGEST_TIME),
         check_interval=_number(section, "Check-interval", 60, 1, _LONGEST_TIME),
-        dpd_check_interval=_number(section, "DPD-check-interval", DPD_CHECK_INTERVAL, 0, _LONGEST_TIME),
+        dpd_check_interval=_number(
+            section, "DPD-check-interval", DPD_CHECK_INTERVAL, 0, _LONGEST_TIME
+        ),
         nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 0, _LONGEST_TIME),
         delete_sas=not _starts_with(section, "Delete-SAs", "no"),
         use_keynote=_starts_with(section, "Use-Keynote", "yes"),
