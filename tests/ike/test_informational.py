@@ -6,7 +6,7 @@ import pytest
 
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import ExchangeType, IdType, NotifyType, Protocol
+from isakmpd.wire.numbers import ExchangeType, IdType, NotifyType, PayloadType, Protocol
 from isakmpd.wire.payloads import Delete, Notification
 from tests.ike.daemon import PEER, Daemon, configuration
 from tests.ike.offers import Phase2
@@ -218,6 +218,29 @@ def test_shutdown_deletes_everything_at_once() -> None:
         peer.delete(Protocol.ISAKMP, b"".join(peer.cookies)),
     ]
     assert daemon.snapshot.timers == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (PayloadType.NOTIFY, bytes.fromhex("00000001 01 ff 8d28") + bytes(20)),
+        (PayloadType.NOTIFY, bytes.fromhex("00000001 01 10")),
+        (PayloadType.DELETE, bytes.fromhex("00000001 03 04 ffff 0badcafe")),
+        (PayloadType.DELETE, bytes.fromhex("00000001 03 00 ffff 0badcafe")),
+        (PayloadType.DELETE, bytes.fromhex("00000001 03 ff 0001 0badcafe")),
+    ],
+)
+def test_sizes_that_lie(kind: PayloadType, body: bytes) -> None:
+    """SPI sizes and counts beyond the payload, authenticated as they are: nothing happens."""
+    daemon, peer, quick = joined()
+    rest = bytes([0, 0]) + (4 + len(body)).to_bytes(2) + body
+    proof = peer.prf(peer.skeyid_a, (8).to_bytes(4), rest)
+    octets = bytes([kind, 0, 0, 24]) + proof + rest
+    iv = peer.phase2_iv(8)
+    assert daemon.hears(peer.seal_octets(PayloadType.HASH, octets, iv, ExchangeType.INFO, 8)) == []
+    (line,) = daemon.log
+    assert "due to notification type PAYLOAD_MALFORMED" in line
+    assert agreed(daemon, quick)
 
 
 # What a protected notify can end

@@ -151,6 +151,15 @@ def test_the_connection_is_found_by_both_ids() -> None:
     )
 
 
+def test_the_replay_window_is_on_in_both_roles() -> None:
+    """CVE-2006-4436: whoever answered had none."""
+    answered, _, _ = joined()
+    begins, peer, qm1 = begun()
+    begin_quick_mode(begins, proposal(peer), qm1)
+    for daemon in (answered, begins):
+        assert {sa.replay_window >= 16 for sa in daemon.stack.sas.values()} == {True}
+
+
 # Lifetimes
 
 
