@@ -34,12 +34,15 @@ from isakmpd.ike.transport import Transport
 from isakmpd.privsep.requests import (
     Add,
     BindUdp,
+    MakeFifo,
     MarkSocket,
     OpenFile,
     OpenRawEsp,
     OpenTun,
     Privileged,
     Remove,
+    RemoveFile,
+    ReplaceFile,
     Rule,
     SetMtu,
 )
@@ -83,6 +86,15 @@ class MemoryHost:
         return os.dup(self.near.fileno())
 
     def open_file(self, request: OpenFile) -> int:
+        raise FileNotFoundError(errno.ENOENT, str(request.path))
+
+    def make_fifo(self, request: MakeFifo) -> int:
+        raise FileNotFoundError(errno.ENOENT, str(request.path))
+
+    def replace_file(self, request: ReplaceFile) -> None:
+        raise FileNotFoundError(errno.ENOENT, str(request.path))
+
+    def remove_file(self, request: RemoveFile) -> None:
         raise FileNotFoundError(errno.ENOENT, str(request.path))
 
     def mark_socket(self, unmarked: socket.socket, request: MarkSocket) -> None:

@@ -12,7 +12,7 @@ import pytest
 from isakmpd import daemon
 from isakmpd.daemon.service import StartError
 from isakmpd.privsep.inprocess import InProcess
-from isakmpd.privsep.requests import BindUdp, OpenFile
+from isakmpd.privsep.requests import BindUdp, MakeFifo, OpenFile, RemoveFile, ReplaceFile
 from tests.daemon.loopback import WEST, configuration
 from tests.daemon.services import NAT_T_PORT, PORT, in_test
 
@@ -23,11 +23,11 @@ MODULES = sorted(Path(str(daemon.__file__)).parent.glob("*.py"))
 PRIVILEGED_CALLS: dict[str, set[str]] = {
     "bind": set(),
     "ioctl": {"interfaces"},
-    "mkfifo": {"fifo"},
-    "setsockopt": {"raw_esp", "udp"},
-    "unlink": {"fifo", "journal", "run_files"},
+    "mkfifo": set(),
+    "setsockopt": {"raw_esp", "udp", "udp_runs"},
+    "unlink": {"journal", "run_files"},
 }
-OPENERS = {"fifo", "journal", "opener", "process", "run_files"}
+OPENERS = {"journal", "opener", "process", "run_files"}
 PRIVILEGED_NAMES = {"SO_MARK", "SOCK_RAW", "SO_RCVBUFFORCE", "IP_TRANSPARENT", "AF_NETLINK"}
 
 
@@ -43,6 +43,21 @@ class Recorder(InProcess):
         """Note the path."""
         self.files.append(request.path)
         return super().open_file(request)
+
+    def make_fifo(self, request: MakeFifo) -> int:
+        """Note the path."""
+        self.files.append(request.path)
+        return super().make_fifo(request)
+
+    def replace_file(self, request: ReplaceFile) -> None:
+        """Note the path."""
+        self.files.append(request.path)
+        super().replace_file(request)
+
+    def remove_file(self, request: RemoveFile) -> None:
+        """Note the path."""
+        self.files.append(request.path)
+        super().remove_file(request)
 
     def bind_udp(self, request: BindUdp) -> socket.socket:
         """Note address and port, but not those of questions about routes."""
@@ -60,21 +75,31 @@ class Denying(InProcess):
 
 
 def test_files_elsewhere_are_asked_for(tmp_path: Path) -> None:
-    """The configuration, a capture and a report outside the run directory."""
+    """The configuration, a FIFO, a PID file, a capture and a report outside the run directory."""
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     for folder in (run, elsewhere):
         folder.mkdir()
     recorder = Recorder()
-    files = {"capture_file": elsewhere / "pcap", "report_file": elsewhere / "report"}
+    fifo, pid = elsewhere / "fifo", elsewhere / "pid"
+    files = {
+        "capture_file": elsewhere / "pcap",
+        "report_file": elsewhere / "report",
+        "fifo": fifo,
+        "pid_file": pid,
+    }
     text = configuration("west", ())
     with in_test(elsewhere, text, recorder, run_directory=run, capture=True, **files) as west:
         file = elsewhere / "isakmpd.conf"
-        assert recorder.files == [file, elsewhere / "pcap"]
+        assert recorder.files == [file, fifo, pid, elsewhere / "pcap"]
         west.command("R\nr\np off\nS")
         more = elsewhere / "more"
         west.command(f"p on={more}")
-        assert recorder.files[2:] == [file, elsewhere / "report", more]
+        assert recorder.files[4:] == [file, elsewhere / "report", more]
         assert (elsewhere / "report").stat().st_size > 0
+        recorder.files.clear()
+    assert recorder.files == [pid, pid, fifo]
+    assert not fifo.exists()
+    assert not pid.exists()
 
 
 def test_files_of_the_run_directory_are_our_own(tmp_path: Path) -> None:
@@ -107,7 +132,7 @@ def test_what_is_denied_is_told(tmp_path: Path) -> None:
 
 
 def test_a_report_over_a_strangers_file_is_refused(tmp_path: Path) -> None:
-    """Elsewhere a file that others can read, or a link, is left as it is."""
+    """Elsewhere too a link is left as it is, and what replaces an open file is private."""
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     run.mkdir()
     elsewhere.mkdir()
@@ -124,13 +149,13 @@ def test_a_report_over_a_strangers_file_is_refused(tmp_path: Path) -> None:
         report.unlink()
         report.symlink_to(precious)
         west.command("r")
-        assert west.log[-1].startswith(f"cannot write {report}: ")
+        assert west.log[-1] == f"will not replace {report}: it is a symbolic link"
+        assert precious.read_text() == "kept"
         report.unlink()
-        report.write_text("kept")
-        report.chmod(0o644)
+        report.touch(0o644)
         west.command("r")
-        assert west.log[-1] == (f"will not write {report}: expected a file of our own, mode 0600")
-    assert precious.read_text() == report.read_text() == "kept"
+        assert "conf_report" in report.read_text()
+        assert report.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

@@ -9,8 +9,10 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from isakmpd.daemon.opener import OWN_FILES, Files
+from isakmpd.privsep.files import identity_of
+
 STANDARD_INPUT: Final = Path("-")
-_MODE: Final = 0o600
 _CHUNK: Final = 65536
 
 
@@ -21,10 +23,11 @@ class FifoError(Exception):
 class CommandSource:
     """Read commands from a descriptor: a FIFO of our own, or standard input."""
 
-    def __init__(self, descriptor: int, made: Path | None = None) -> None:
+    def __init__(self, descriptor: int, made: Path | None = None, files: Files = OWN_FILES) -> None:
         self._descriptor = descriptor
         self._made = made
-        self._identity = _identity(os.fstat(descriptor))
+        self._files = files
+        self._identity = identity_of(os.fstat(descriptor))
 
     def fileno(self) -> int:
         """Give the descriptor to wait on."""
@@ -45,32 +48,24 @@ class CommandSource:
         if self._made is None:
             return
         with contextlib.suppress(OSError):
-            if _identity(self._made.lstat()) == self._identity:
-                self._made.unlink()
+            self._files.remove(self._made, self._identity)
         os.close(self._descriptor)
         self._made = None
 
 
-def open_command_source(path: Path) -> CommandSource:
+def open_command_source(path: Path, files: Files = OWN_FILES) -> CommandSource:
     """Make the FIFO at ``path``, or take standard input for ``-``; raises FifoError."""
     if path == STANDARD_INPUT:
         return CommandSource(0)
     try:
-        _make_way(path)
-        os.mkfifo(path, _MODE)
-        # With the writing side open as well, a writer that leaves is no end of file.
-        flags = os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags)
+        _make_way(path, files)
+        descriptor = files.make_fifo(path)
     except OSError as error:
         raise FifoError(f"cannot make the FIFO {path}: {error.strerror}") from error
-    found = os.fstat(descriptor)
-    if not stat.S_ISFIFO(found.st_mode) or found.st_uid != os.geteuid():
-        os.close(descriptor)
-        raise FifoError(f"the FIFO {path} was replaced while it was made")
-    return CommandSource(descriptor, path)
+    return CommandSource(descriptor, path, files)
 
 
-def _make_way(path: Path) -> None:
+def _make_way(path: Path, files: Files) -> None:
     try:
         found = path.lstat()
     except FileNotFoundError:
@@ -80,22 +75,18 @@ def _make_way(path: Path) -> None:
             f"will not replace {path} by a FIFO: it is a regular file;"
             " remove it or name another with -f"
         )
-    if stat.S_ISFIFO(found.st_mode) and _has_reader(path):
+    if stat.S_ISFIFO(found.st_mode) and _has_reader(path, files):
         raise FifoError(
             f"the FIFO {path} is read by a running daemon; stop that, or name another with -f"
         )
-    path.unlink()
+    files.remove(path, identity_of(found))
 
 
-def _has_reader(path: Path) -> bool:
+def _has_reader(path: Path, files: Files) -> bool:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = files.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         # ENXIO is the kernel's word for a FIFO nobody reads.
         return error.errno not in (errno.ENXIO, errno.ENOENT, errno.ELOOP)
     os.close(descriptor)
     return True
-
-
-def _identity(found: os.stat_result) -> tuple[int, int]:
-    return found.st_dev, found.st_ino

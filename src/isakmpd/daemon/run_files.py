@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from isakmpd.daemon.opener import Opener, open_ourselves
+from isakmpd.daemon.opener import OWN_FILES, Files
+from isakmpd.privsep.files import NotOursError, identity_of
 
 DEFAULT_RUN_DIRECTORY: Final = Path("/var/run")
 PRIVATE: Final = 0o600
@@ -106,72 +105,27 @@ class RunLock:
             os.close(descriptor)
 
 
-def write_in_place(path: Path, text: str, opener: Opener = open_ourselves) -> None:
-    """Write a file in a directory that is not ours, where nothing can be put beside it; raises
-    RunFileError.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-    try:
-        with os.fdopen(opener(path, flags), "wb") as file:
-            found = os.fstat(file.fileno())
-            ours = found.st_uid in (0, os.geteuid()) and found.st_nlink == 1
-            if not stat.S_ISREG(found.st_mode) or not ours or found.st_mode & 0o077:
-                raise RunFileError(f"will not write {path}: expected a file of our own, mode 0600")
-            file.truncate()
-            file.write(text.encode())
-    except OSError as error:
-        raise RunFileError(f"cannot write {path}: {error.strerror}") from error
-
-
-def write_whole(path: Path, text: str, mode: int = PRIVATE) -> None:
+def write_whole(path: Path, text: str, mode: int = PRIVATE, files: Files = OWN_FILES) -> None:
     """Replace the file in one step, so that a reader sees the old or the new text; raises
     RunFileError.
     """
-    _refuse_what_is_not_ours(path)
-    # An unforeseeable name: nobody can have put something there before us.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        _create(temporary, text.encode(), mode)
-        temporary.replace(path)
+        files.replace(path, text.encode(), mode)
+    except NotOursError as refused:
+        raise RunFileError(f"will not replace {path}: {refused.strerror}") from refused
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise RunFileError(f"cannot write {path}: {error.strerror}") from error
 
 
-def write_pid(path: Path, process_id: int) -> None:
+def write_pid(path: Path, process_id: int, files: Files = OWN_FILES) -> None:
     """Write the process ID and a newline, for everybody to read; raises RunFileError."""
-    write_whole(path, f"{process_id}\n", PUBLIC)
+    write_whole(path, f"{process_id}\n", PUBLIC, files)
 
 
-def remove_pid(path: Path, process_id: int) -> None:
+def remove_pid(path: Path, process_id: int, files: Files = OWN_FILES) -> None:
     """Remove the process ID file, unless another daemon has written its own there since."""
     with contextlib.suppress(OSError):
-        if path.read_text(encoding="ascii", errors="replace") == f"{process_id}\n":
-            path.unlink()
-
-
-def _refuse_what_is_not_ours(path: Path) -> None:
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise RunFileError(f"cannot write {path}: {error.strerror}") from error
-    if stat.S_ISLNK(found.st_mode):
-        raise RunFileError(f"will not replace {path}: it is a symbolic link")
-    if not stat.S_ISREG(found.st_mode):
-        raise RunFileError(f"will not replace {path}: it is not a regular file")
-    if found.st_uid not in (0, os.geteuid()):
-        raise RunFileError(f"will not replace {path}: it belongs to user {found.st_uid}")
-
-
-def _create(path: Path, octets: bytes, mode: int) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, PRIVATE)
-    try:
-        os.fchmod(descriptor, mode)
-        while octets:
-            octets = octets[os.write(descriptor, octets) :]
-    finally:
-        os.close(descriptor)
+        descriptor = files.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if file.read() == f"{process_id}\n".encode():
+                files.remove(path, identity_of(os.fstat(descriptor)))

@@ -20,7 +20,7 @@ from isakmpd.daemon.data_plane import DataPlane, Surroundings
 from isakmpd.daemon.engine_loop import EngineLoop, Outlets, internal_error
 from isakmpd.daemon.fifo import FifoError, open_command_source
 from isakmpd.daemon.log import DaemonLog, time_stamp
-from isakmpd.daemon.opener import opener_for
+from isakmpd.daemon.opener import DaemonFiles
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.pending_changes import PendingChanges
 from isakmpd.daemon.run_files import (
@@ -28,7 +28,6 @@ from isakmpd.daemon.run_files import (
     RunLock,
     RunPaths,
     remove_pid,
-    write_in_place,
     write_pid,
     write_whole,
 )
@@ -87,8 +86,8 @@ class Service:
         options, closing = self._options, self._open_things
         self._privileged = privileged
         closing.callback(privileged.close)
-        self._opener = opener_for(options.run_directory, privileged)
-        self._configuration = LiveConfiguration(options, self._log, self._opener)
+        self._files = DaemonFiles(options.run_directory, privileged)
+        self._configuration = LiveConfiguration(options, self._log, self._files.open)
         self._apply_log_settings()
         self._log.all(line for text in options.log_levels for line in self._log.levels.assign(text))
         choice = self._chosen_stack()
@@ -96,16 +95,16 @@ class Service:
         self._stack_at_start = choice.kind
         lock = RunLock(options.run_directory)
         closing.callback(lock.release)
-        self._commands_from = open_command_source(self.paths.fifo)
+        self._commands_from = open_command_source(self.paths.fifo, self._files)
         closing.callback(self._commands_from.close)
         entropy = self._entropy()
         self._stack = self._open_stack(choice.kind, entropy)
         closing.callback(self._stack.close)
         self._udp = self._open_sockets()
         closing.callback(self._udp.close)
-        write_pid(self.paths.pid, os.getpid())
-        closing.callback(remove_pid, self.paths.pid, os.getpid())
-        capture = PacketCapture(self.paths.capture, self._log, time.time, self._opener)
+        write_pid(self.paths.pid, os.getpid(), self._files)
+        closing.callback(remove_pid, self.paths.pid, os.getpid(), self._files)
+        capture = PacketCapture(self.paths.capture, self._log, time.time, self._files.open)
         closing.callback(capture.stop)
         if options.capture:
             capture.start()
@@ -277,12 +276,8 @@ class Service:
             self._udp.listeners,
         )
         text = report_text(lines, time_stamp(time.time()))
-        path = self.paths.report
         try:
-            if path.parent == self._options.run_directory.absolute():
-                write_whole(path, text)
-            else:
-                write_in_place(path, text, self._opener)
+            write_whole(self.paths.report, text, files=self._files)
         except RunFileError as problem:
             self._log.error(str(problem))
 

@@ -8,15 +8,19 @@ import os
 import socket
 from struct import pack
 
+from isakmpd.privsep import files
 from isakmpd.privsep.netlink import RoutingNetlink
 from isakmpd.privsep.requests import (
     Add,
     BindUdp,
+    MakeFifo,
     MarkSocket,
     OpenFile,
     OpenRawEsp,
     OpenTun,
     Remove,
+    RemoveFile,
+    ReplaceFile,
     SetMtu,
 )
 
@@ -79,6 +83,18 @@ class InProcess:
     def open_file(self, request: OpenFile) -> int:
         """Open the file with the flags asked for."""
         return os.open(request.path, request.flags | os.O_CLOEXEC, request.mode)
+
+    def make_fifo(self, request: MakeFifo) -> int:
+        """Make the FIFO and open both its sides."""
+        return files.make_fifo(request.path)
+
+    def replace_file(self, request: ReplaceFile) -> None:
+        """Replace the file in one step."""
+        files.replace_file(request.path, request.octets, request.mode)
+
+    def remove_file(self, request: RemoveFile) -> None:
+        """Remove the file if it is still the one meant."""
+        files.remove_file(request.path, request.identity)
 
     def mark_socket(self, unmarked: socket.socket, request: MarkSocket) -> None:
         """Mark the socket's packets from now on."""

@@ -56,6 +56,30 @@ class OpenFile:
 
 
 @dataclass(frozen=True, slots=True)
+class MakeFifo:
+    """Ask for a new FIFO, private, outside the run directory."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceFile:
+    """Ask for a file outside the run directory to hold ``octets`` from one moment on."""
+
+    path: Path
+    octets: bytes
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveFile:
+    """Ask for a file outside the run directory to go, if device and inode are still those."""
+
+    path: Path
+    identity: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class MarkSocket:
     """Ask for the packets of a socket to carry ``mark``."""
 
@@ -143,6 +167,15 @@ class Privileged(Protocol):
 
     def open_file(self, request: OpenFile) -> int:
         """Give a descriptor of the file."""
+
+    def make_fifo(self, request: MakeFifo) -> int:
+        """Give a non-blocking descriptor of the FIFO, open for reading and writing."""
+
+    def replace_file(self, request: ReplaceFile) -> None:
+        """Replace the file in one step; what is not ours is refused."""
+
+    def remove_file(self, request: RemoveFile) -> None:
+        """Remove the file; removing what is not there is no error."""
 
     def mark_socket(self, unmarked: socket, request: MarkSocket) -> None:
         """Mark the socket's packets from now on."""
