@@ -2,8 +2,9 @@
 
 Every pairing of daemons has two network namespaces of its own, side by side; each round takes
 every pairing in turn. What is counted is the user and system time of each daemon from the command
-until both have nothing left to do, divided by the number of tunnels; the kernel's routing rules
-and TUN are in it on both sides. Whether all tunnels are up is asked afterwards, uncounted.
+until both have nothing left to do, less what they use at rest, divided by the number of tunnels.
+Both carry the tunnels' traffic themselves (charon by kernel-libipsec), so that routing rules and
+routes are in it; `isakmpd -n` negotiates only. Whether all is up is asked afterwards, uncounted.
 """
 
 import contextlib
@@ -150,8 +151,8 @@ def _measure(suite: Suite, count: int, rounds: int, say: Callable[[str], None]) 
 
 
 def report(measured: dict[str, list[Pairing]]) -> str:
-    """Write the tables and ratios."""
-    parts = []
+    """Write what was counted, the tables and the ratios."""
+    parts = [str(__doc__).strip()]
     for title, pairings in measured.items():
         parts.append(f"{title}: CPU in ms per handshake, median (least-most) of the rounds")
         parts.append(_table(pairings))

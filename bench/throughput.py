@@ -1,7 +1,8 @@
 """Throughput of userspace ESP: one TCP stream of iperf3 through a tunnel, and its CPU per gigabyte.
 
 Both ends run in network namespaces of one machine, iperf3 too: all of them share its cores. Every
-pairing has namespaces of its own; each round takes every pairing in turn.
+pairing has namespaces of its own; each round takes every pairing in turn. charon's device has an
+MTU of 1400, ours what the path leaves.
 """
 
 import contextlib
@@ -148,8 +149,8 @@ def _measure(
 
 
 def report(measured: dict[str, list[Pairing]]) -> str:
-    """Write the tables and ratios."""
-    parts = []
+    """Write what was counted, the tables and the ratios."""
+    parts = [str(__doc__).strip()]
     for title, pairings in measured.items():
         parts.append(f"{title}: one TCP stream, median (least-most) of the rounds")
         parts.append(_table(pairings))
