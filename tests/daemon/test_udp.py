@@ -256,7 +256,10 @@ def test_a_listed_address_this_host_lacks_is_said_and_no_failure(host: Host) -> 
     assert host.udp.listen(["127.0.0.1", NOT_HERE]) == ()
     assert {str(listener.address) for listener in host.udp.listeners} == {"127.0.0.1"}
     host.udp.retry_missing()
-    assert host.lines == [f"udp: not listening on {NOT_HERE}: Cannot assign requested address"]
+    assert host.lines == [
+        f"udp: not listening on {NOT_HERE} until this host has it ([General]:Listen-on):"
+        " Cannot assign requested address"
+    ]
 
 
 def test_a_port_taken_by_another_daemon_is_a_failure(host: Host) -> None:
@@ -272,7 +275,9 @@ def test_a_port_taken_by_another_daemon_is_a_failure(host: Host) -> None:
 def test_a_name_nobody_has_is_said(host: Host) -> None:
     """Listen-on takes addresses and interfaces."""
     host.udp.listen(["nothing0", "127.0.0.1"])
-    assert host.lines == ["udp: Listen-on names nothing0, no address or interface with one"]
+    assert host.lines == [
+        "udp: [General]:Listen-on= nothing0: no address, nor an interface with one"
+    ]
 
 
 def test_an_interface_stands_for_its_first_address(host: Host) -> None:

@@ -153,8 +153,8 @@ class Service:
             return DataPlane(surroundings, self.running.report)
         except PermissionError as problem:
             raise StartError(
-                f"the userspace IPsec stack cannot be opened: {_sentence(problem)}; it takes root,"
-                " or CAP_NET_ADMIN and CAP_NET_RAW; with -n nothing is carried and neither needed"
+                f"{_sentence(problem)}; it takes root, or CAP_NET_ADMIN and CAP_NET_RAW;"
+                " with -n nothing is carried and neither needed"
             ) from problem
 
     def _send_udp_esp(self, *packet: Any) -> int:

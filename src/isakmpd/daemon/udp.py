@@ -37,6 +37,7 @@ _LARGEST_DATAGRAM: Final = 65535
 # Datagrams read from one socket before the event loop looks elsewhere.
 _BATCH: Final = 64
 _MOST_PATHS: Final = 4096
+_DECIDES: Final = "[General]:Listen-on"
 _WILDCARDS: Final = (IPv4Address("0.0.0.0"), IPv6Address("::"))  # noqa: S104
 
 Ancillary = list[tuple[int, int, bytes]]
@@ -226,7 +227,7 @@ class UdpSockets:
             except ValueError:
                 named = address_of_interface(text)
                 if named is None:
-                    self._log(f"udp: Listen-on names {text}, no address or interface with one")
+                    self._log(f"udp: {_DECIDES}= {text}: no address, nor an interface with one")
                     continue
                 address = named
             if address.version in self._families:
@@ -250,7 +251,8 @@ class UdpSockets:
         if not address.is_unspecified:
             self._missing.add(address)
         if not again:
-            self._log(f"udp: not listening on {address}: {_reason(error)}")
+            until = "" if address.is_unspecified else f" until this host has it ({_DECIDES})"
+            self._log(f"udp: not listening on {address}{until}: {_reason(error)}")
 
     def _add(self, address: Address, port: int) -> None:
         opened = self._bind(address, port)
