@@ -209,7 +209,3 @@ def _less(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, 
 
 def _more(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
     return one[0] + other[0], one[1] + other[1]
-
-
-def _times(one: tuple[float, float], factor: float) -> tuple[float, float]:
-    return one[0] * factor, one[1] * factor
