@@ -1,4 +1,4 @@
-"""The verdict on what a peer said well-formed and we do not accept."""
+"""Name the verdict on what a peer said well-formed and we do not accept."""
 
 from isakmpd.wire.numbers import NotifyType
 

@@ -1,4 +1,4 @@
-"""A stack in memory for the simulator: packets are sealed in name only, everything else is true."""
+"""Be a stack in memory for the simulator: packets are sealed in name only, all else is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack of ``isakmpd -n``: everything is agreed to and nothing is carried."""
+"""Be the stack of ``isakmpd -n``: everything is agreed to and nothing is carried."""
 
 from __future__ import annotations
 

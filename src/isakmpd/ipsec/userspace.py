@@ -1,4 +1,4 @@
-"""the userspace stack: ESP without a kernel that has it, as decisions about single packets.
+"""Be the userspace stack: ESP without a kernel that has it, as decisions about single packets.
 
 It holds no descriptor. The data plane hands it packets of the TUN device and of the wire, and
 carries out what comes back through ``Carrier``.

@@ -1,1 +1,1 @@
-"""Everything the daemon may do only with privileges, behind one interface of plain requests."""
+"""Do what takes privileges, and only that, behind one interface of plain requests."""

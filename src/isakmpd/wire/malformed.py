@@ -1,4 +1,4 @@
-"""The one error decoding can raise."""
+"""Name the one error decoding can raise."""
 
 from isakmpd.wire.numbers import NotifyType
 
