@@ -5,9 +5,10 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 
 from isakmpd.config import constants
-from isakmpd.config.model import Address, ClientId, Network
+from isakmpd.config.model import ClientId
 from isakmpd.config.reading import Section, decimal
 from isakmpd.config.services import PROTOCOLS, WITH_PORTS
+from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import IdType
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from isakmpd.crypto.secret import Secret
+from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,
@@ -19,9 +19,6 @@ from isakmpd.wire.numbers import (
     LifeType,
     Protocol,
 )
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)

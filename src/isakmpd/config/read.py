@@ -10,10 +10,11 @@ from isakmpd.config.bindings import Bindings
 from isakmpd.config.connections import connections
 from isakmpd.config.general import general
 from isakmpd.config.generated import DEFAULT_PHASE_1, DEFAULT_PHASE_1_CONFIGURATION
-from isakmpd.config.model import Address, Configuration, Peer, Problem
+from isakmpd.config.model import Configuration, Peer, Problem
 from isakmpd.config.peers import peer
 from isakmpd.config.reading import ConfigError, Machine, Reading, Section, nothing
 from isakmpd.config.services import well_known_port
+from isakmpd.wire.addresses import Address
 
 
 def parse(

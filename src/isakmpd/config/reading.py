@@ -11,9 +11,10 @@ from typing import TypeVar, cast
 from isakmpd.config.bindings import GENERATED, Bindings
 from isakmpd.config.constants import Vocabulary
 from isakmpd.config.lexer import HIDDEN, Binding, printable, split_list
-from isakmpd.config.model import Address, OfferAccept, Problem
+from isakmpd.config.model import OfferAccept, Problem
 from isakmpd.config.services import well_known_port
 from isakmpd.config.support import unsupported_yet
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.numbers import OpenEnum
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from isakmpd.config.lexer import Binding
 from isakmpd.config.model import ClientId, Configuration
 from isakmpd.control.printable import printable
-from isakmpd.ike.ipsec import Address, EspSa, SaUsage
+from isakmpd.ike.ipsec import EspSa, SaUsage
 from isakmpd.ike.snapshot import (
     ConnectionSnapshot,
     ExchangeSnapshot,
@@ -22,6 +22,7 @@ from isakmpd.ike.snapshot import (
     Snapshot,
 )
 from isakmpd.ike.transport import Transport
+from isakmpd.wire.addresses import Address
 
 _IPSEC_DOI = 1
 _PROTO_ISAKMP = 1

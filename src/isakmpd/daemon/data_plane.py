@@ -13,7 +13,6 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Protocol
 
@@ -42,8 +41,8 @@ from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.sad import OuterPath
 from isakmpd.ipsec.userspace import UserspaceStack
 from isakmpd.privsep.requests import BindUdp, Privileged, Remove
+from isakmpd.wire.addresses import Address
 
-Address = IPv4Address | IPv6Address
 # local address and port, remote address and port, ESP packets of a run -> 0 or errno
 SendUdpEsp = Callable[[Address, int, Address, int, Sequence[bytes]], int]
 

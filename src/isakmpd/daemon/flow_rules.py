@@ -18,8 +18,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
-from isakmpd.ike.ipsec import Address, Network, Selector
+from isakmpd.ike.ipsec import Selector
 from isakmpd.privsep.requests import Route, Rule, RuleAction
+from isakmpd.wire.addresses import Address, Network
 
 BAND_START, FIRST_END = 20000, 21600
 MOST_INSTANCES = 500

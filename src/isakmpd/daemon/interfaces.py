@@ -9,6 +9,8 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 
+from isakmpd.wire.addresses import Address
+
 _SIOCGIFADDR: Final = 0x8915
 _SIOCGIFNETMASK: Final = 0x891B
 _INTERFACE_REQUEST = struct.Struct("=16s2sH4s16x")  # struct ifreq holding a sockaddr_in
@@ -20,8 +22,6 @@ _ROUTE_UP: Final = 0x1
 _ROUTE_REJECT: Final = 0x200
 _NOWHERE: Final = "0" * 32
 _ALL_ONES: Final = (1 << 128) - 1
-
-Address = IPv4Address | IPv6Address
 
 
 def address_of_interface(name: str, family: int = 0) -> Address | None:

@@ -11,8 +11,7 @@ import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from isakmpd.privsep.requests import BindUdp, Privileged
-
-Address = IPv4Address | IPv6Address
+from isakmpd.wire.addresses import Address
 
 _QUESTION = {4: (socket.IPPROTO_IP, 14), 6: (socket.IPPROTO_IPV6, 24)}  # IP_MTU, IPV6_MTU
 _ANY_PORT = 4500  # nothing is sent to it

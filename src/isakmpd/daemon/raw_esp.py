@@ -15,8 +15,8 @@ from struct import pack
 
 from isakmpd.ipsec.sad import OuterPath
 from isakmpd.privsep.requests import OpenRawEsp, Privileged
+from isakmpd.wire.addresses import Address
 
-Address = IPv4Address | IPv6Address
 # ESP packet, source, destination, traffic class of the outer header
 Receive = Callable[[bytes, Address, Address, int], None]
 

@@ -32,7 +32,6 @@ from isakmpd.daemon.run_files import (
     write_whole,
 )
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
-from isakmpd.ike import ipsec
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.entropy import Entropy, SeededEntropy
 from isakmpd.ike.transport import Transport
@@ -40,6 +39,7 @@ from isakmpd.ipsec.choice import Choice, StackKind, choose_stack
 from isakmpd.ipsec.none import NoStack
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp, Privileged
+from isakmpd.wire.addresses import Address
 
 ADDRESS_INTERVAL = 10.0  # seconds between two looks for Listen-on addresses that were missing
 
@@ -177,7 +177,7 @@ class Service:
             raise StartError("; ".join(failures))
         return udp
 
-    def _bind_unmarked(self, address: ipsec.Address, port: int) -> socket.socket:
+    def _bind_unmarked(self, address: Address, port: int) -> socket.socket:
         return self._privileged.bind_udp(BindUdp(address, port))
 
     def _apply_log_settings(self) -> None:

@@ -22,8 +22,8 @@ from isakmpd.control.report import ListeningSocket
 from isakmpd.daemon import udp_runs
 from isakmpd.daemon.interfaces import address_of_interface
 from isakmpd.ike.transport import Transport
+from isakmpd.wire.addresses import Address
 
-Address = IPv4Address | IPv6Address
 Bind = Callable[[Address, int], socket.socket]
 
 NON_ESP_MARKER: Final = bytes(4)  # RFC 3948 section 2.2

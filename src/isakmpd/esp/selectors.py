@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 
 from isakmpd.esp.inner import Endpoints
+from isakmpd.wire.addresses import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +24,8 @@ class TrafficSelector:
     @classmethod
     def of(
         cls,
-        local: IPv4Network | IPv6Network,
-        remote: IPv4Network | IPv6Network,
+        local: Network,
+        remote: Network,
         protocol: int = 0,
         local_port: int = 0,
         remote_port: int = 0,

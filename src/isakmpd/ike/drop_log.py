@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
-
 from isakmpd.ike.context import Context
 from isakmpd.ike.transport import Transport
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.numbers import NotifyType
 
 WINDOW = 10.0  # seconds
@@ -19,7 +18,7 @@ class DropLog:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._window_ends = 0.0
-        self._lines: dict[IPv4Address | IPv6Address, int] = {}
+        self._lines: dict[Address, int] = {}
         self._suppressed = 0
 
     def dropped(self, transport: Transport, reason: str, notify: NotifyType | None) -> None:

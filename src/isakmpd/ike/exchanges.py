@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
 
 from isakmpd.ike.context import Context
 from isakmpd.ike.exchange import Exchange, State
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.timers import Timer
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import NO_COOKIE
 
 Key = tuple[bytes, bytes, int]
@@ -81,7 +81,7 @@ class Exchanges:
         begun = (e for e in self if isinstance(e, Phase1Exchange) and e.initiator)
         return next((exchange for exchange in begun if exchange.name == peer), None)
 
-    def make_room(self, address: IPv4Address | IPv6Address) -> str | None:
+    def make_room(self, address: Address) -> str | None:
         """Make room for a half-open exchange from ``address``, or say which limit it would break.
 
         The oldest give way whose peers have not shown that they receive what we send: those who

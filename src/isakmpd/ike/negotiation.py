@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
 
 from isakmpd.config.model import Connection, Peer
 from isakmpd.ike import informational, ipsec, main_mode, quick_mode
@@ -22,13 +21,14 @@ from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import NO_COOKIE, Header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import Doi, NotifyType, Protocol
 from isakmpd.wire.payloads import Chain, Notification
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
-LocalAddress = Callable[[IPv4Address | IPv6Address], IPv4Address | IPv6Address | None]
+LocalAddress = Callable[[Address], Address | None]
 
 
 class Negotiation:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv6Address
+
+from isakmpd.wire.addresses import Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +14,9 @@ class Transport:
     ``encapsulated`` tells that messages carry the non-ESP marker (RFC 3948 section 2.2).
     """
 
-    local: IPv4Address | IPv6Address
+    local: Address
     local_port: int
-    remote: IPv4Address | IPv6Address
+    remote: Address
     remote_port: int
     encapsulated: bool = False
 

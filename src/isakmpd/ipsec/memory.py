@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 
 from isakmpd.esp.replay import ReplayWindow
 from isakmpd.ike.ipsec import (
@@ -13,7 +12,6 @@ from isakmpd.ike.ipsec import (
     HardExpired,
     InboundSeen,
     InstallSa,
-    Network,
     RemoveSa,
     Request,
     SaKey,
@@ -26,8 +24,7 @@ from isakmpd.ike.ipsec import (
 )
 from isakmpd.ipsec.none import NoStack, Report
 from isakmpd.ipsec.spis import Entropy
-
-Address = IPv4Address | IPv6Address
+from isakmpd.wire.addresses import Address, Network
 
 UNKNOWN_SPI_INTERVAL = 1.0  # seconds between two reports about one source
 

@@ -21,7 +21,6 @@ from isakmpd.esp.path_mtu import SMALLEST_IPV4_MTU
 from isakmpd.esp.replay import LARGEST_WINDOW, ReplayWindow
 from isakmpd.esp.selectors import TrafficSelector
 from isakmpd.ike.ipsec import (
-    Address,
     EspKeys,
     EspSa,
     Event,
@@ -34,6 +33,7 @@ from isakmpd.ike.ipsec import (
     UpdateSa,
 )
 from isakmpd.ipsec.spis import Entropy
+from isakmpd.wire.addresses import Address
 
 Report = Callable[[Event], None]
 

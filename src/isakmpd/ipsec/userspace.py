@@ -18,7 +18,6 @@ from isakmpd.esp.packet import SMALLEST_PACKET, Dropped, spi_of
 from isakmpd.esp.path_mtu import SMALLEST_IPV6_MTU, fragments, may_be_fragmented, too_big
 from isakmpd.esp.selectors import TrafficSelector
 from isakmpd.ike.ipsec import (
-    Address,
     AllocateSpi,
     Answer,
     Direction,
@@ -41,6 +40,7 @@ from isakmpd.ike.ipsec import (
 )
 from isakmpd.ipsec.sad import Inbound, Outbound, OuterPath, compiled
 from isakmpd.ipsec.spis import FIRST_FREE_SPI, Entropy, SpiPool
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.numbers import EncapsulationMode
 
 DEFAULT_PATH_MTU = 1500

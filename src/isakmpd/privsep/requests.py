@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 from socket import socket
 from typing import Protocol
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from isakmpd.wire.addresses import Address, Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol
 
 from isakmpd.config.model import Configuration
@@ -15,9 +14,8 @@ from isakmpd.ike.entropy import SeededEntropy
 from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack, Verbose
 from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.memory import InnerPacket, MemoryEsp, MemoryStack
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import decode_header
-
-Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address
 
 from isakmpd.config.model import Configuration
 from isakmpd.ike.entropy import SeededEntropy
 from isakmpd.ipsec.memory import MemoryEsp
 from isakmpd.simulation.link import FAIR, Link, Weather
 from isakmpd.simulation.node import Datagram, Node
-
-Address = IPv4Address | IPv6Address
+from isakmpd.wire.addresses import Address
 
 
 class World:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import (
-    IPv4Address,
-    IPv4Network,
-    IPv6Address,
-    IPv6Network,
     ip_address,
     ip_network,
 )
 
+from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import IdType
 
@@ -36,17 +33,13 @@ class Identity:
     port: int = 0
 
     @classmethod
-    def of_address(
-        cls, address: IPv4Address | IPv6Address, protocol: int = 0, port: int = 0
-    ) -> Identity:
+    def of_address(cls, address: Address, protocol: int = 0, port: int = 0) -> Identity:
         """Name a single address."""
         kind = IdType.IPV4_ADDR if address.version == 4 else IdType.IPV6_ADDR
         return cls(kind, address.packed, protocol, port)
 
     @classmethod
-    def of_network(
-        cls, network: IPv4Network | IPv6Network, protocol: int = 0, port: int = 0
-    ) -> Identity:
+    def of_network(cls, network: Network, protocol: int = 0, port: int = 0) -> Identity:
         """Name a network by address and mask."""
         kind = IdType.IPV4_ADDR_SUBNET if network.version == 4 else IdType.IPV6_ADDR_SUBNET
         data = network.network_address.packed + network.netmask.packed
@@ -62,7 +55,7 @@ class Identity:
         return self.type == other.type and self.data == other.data
 
     @property
-    def address(self) -> IPv4Address | IPv6Address | None:
+    def address(self) -> Address | None:
         """Give the address of an address identity, None for any other type.
 
         Raises Malformed for data of another length.
@@ -73,7 +66,7 @@ class Identity:
         return None
 
     @property
-    def network(self) -> IPv4Network | IPv6Network | None:
+    def network(self) -> Network | None:
         """Give the packets an address or subnet identity covers, None for any other type.
 
         Raises Malformed for a mask with holes and for data of another length.
