@@ -49,7 +49,7 @@ class Isakmpd:
         trace: TracebackType | None,
     ) -> None:
         """Stop the daemon; after a failed block its log is shown."""
-        if error is not None:
+        if isinstance(error, Exception):  # an interruption is no fault of the daemon's
             print(f"--- log of isakmpd {self.namespace.label}\n{self.log()}", file=sys.stderr)
         self.stop()
 

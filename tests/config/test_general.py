@@ -57,6 +57,7 @@ def test_a_tag(tag: str, value: str, field: str, expected: object) -> None:
         ("Retransmits= many", "[General]:Retransmits= many: expected a number from 0 to 100; 3 is"),
         ("Check-interval= 0", "expected a number from 1 to 86400; 60 is used"),
         ("DPD-check-interval= -1", "expected a number from 0 to 86400; 30 is used"),
+        ("NAT-T-Keepalive= 0", "expected a number from 1 to 86400; 20 is used"),
         ("Exchange-max-time= expected", "expected a number from 1 to 86400; 120 is used"),
         ("IPsec-stack= kernel", "expected one of auto, xfrm, pfkey, userspace, none; auto is used"),
         ("IPsec-stack= xfmr", 'did you mean "xfrm"?; auto is used'),

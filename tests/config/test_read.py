@@ -273,3 +273,26 @@ def test_a_fault_shared_by_many_is_told_once() -> None:
         "suite [QM-ESP-SUITE], IPsec-configuration [typo] and connections"
         " [conn0], [conn1], [conn2], [conn3], [conn4] and 295 more are left out"
     )
+
+
+@pytest.mark.parametrize(
+    ("awaited", "warned"),
+    [
+        (("192.0.2.9",), True),
+        (("192.0.2.2",), False),
+        (("192.0.2.2", "192.0.2.9"), False),  # a peer with two addresses
+    ],
+)
+def test_a_peer_called_at_an_address_nobody_takes_for_it(
+    awaited: tuple[str, ...], warned: bool
+) -> None:
+    """The mistake would otherwise show only when the peer begins."""
+    lines = "".join(f"{address}= peer\n" for address in awaited)
+    configuration = parse(
+        f"[Phase 1]\n{lines}[peer]\nPhase= 1\nAddress= 192.0.2.2\nAuthentication= key\n"
+        "Configuration= main\n[main]\nEXCHANGE_TYPE= ID_PROT\nTransforms= AES-256-SHA2-256-GRP14\n",
+        "f",
+    )
+    assert not configuration.problems
+    told = [str(note) for note in configuration.warnings]
+    assert any("[peer]:Address is 192.0.2.2" in note for note in told) is warned

@@ -214,3 +214,19 @@ def test_an_unusable_file_is_no_start_and_no_reload(live: Live, file: Path, what
     with pytest.raises(UnusableError) as refused:
         LiveConfiguration(Options(configuration_file=file, policy=False), lines.append)
     assert str(refused.value) == sentence
+
+
+def test_a_reload_bears_the_faults_that_were_there_before(file: Path) -> None:
+    """A file the daemon started with can be read again, and brings what else it says."""
+    faulty = "[odd]\nPhase= 2\nISAKMP-peer= nobody\n"
+    file.write_text(configuration("west") + faulty)
+    lines: list[str] = []
+    held = LiveConfiguration(Options(configuration_file=file, policy=False), lines.append)
+    (fault,) = held.current.problems
+    file.write_text("# a line more\n" + configuration("west", ("link", "other")) + faulty)
+    assert held.reload()
+    assert list(held.current.connections) == ["link", "other"]
+    assert [problem.text for problem in held.current.problems] == [fault.text]
+    file.write_text(configuration("west", ()) + faulty + "[odd]\nLocal-ID\n")
+    assert not held.reload()
+    assert list(held.current.connections) == ["link", "other"]

@@ -35,7 +35,6 @@ from isakmpd.privsep.requests import (
     Add,
     BindUdp,
     MakeFifo,
-    MarkSocket,
     OpenFile,
     OpenRawEsp,
     OpenTun,
@@ -96,9 +95,6 @@ class MemoryHost:
 
     def remove_file(self, request: RemoveFile) -> None:
         raise FileNotFoundError(errno.ENOENT, str(request.path))
-
-    def mark_socket(self, unmarked: socket.socket, request: MarkSocket) -> None:
-        raise PermissionError(errno.EPERM, f"{unmarked} {request}")
 
     def change(self, request: Add | Remove | SetMtu) -> None:
         self.changes.append(request)

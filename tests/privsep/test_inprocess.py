@@ -79,12 +79,10 @@ class TestRoot:
         script = """
 with host.bind_udp(BindUdp(ip_address("127.0.0.1"), 0, mark=77)) as udp:
     print(udp.getsockopt(socket.SOL_SOCKET, socket.SO_MARK))
-    host.mark_socket(udp, MarkSocket(78))
-    print(udp.getsockopt(socket.SOL_SOCKET, socket.SO_MARK))
 with host.open_raw_esp(OpenRawEsp(4, mark=79)) as raw:
     print(raw.getsockopt(socket.SOL_SOCKET, socket.SO_MARK), raw.proto)
 """
-        assert acts(namespace, script).split() == ["77", "78", "79", "50"]
+        assert acts(namespace, script).split() == ["77", "79", "50"]
 
     def test_a_device_name_is_given_once(self, namespace: Namespace) -> None:
         script = """

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from isakmpd.wire.numbers import (
-    AhTransform,
     AuthenticationAlgorithm,
     AuthenticationMethod,
     Doi,
@@ -56,7 +55,6 @@ PHASE_1_EXCHANGE = Vocabulary((ExchangeType.ID_PROT, ExchangeType.AGGRESSIVE))
 PHASE_2_EXCHANGE = Vocabulary((ExchangeType.QUICK_MODE,))
 PROTOCOL_ID = Vocabulary((Protocol.IPSEC_AH, Protocol.IPSEC_ESP, Protocol.IPCOMP))
 ESP_TRANSFORM = Vocabulary(EspTransform)
-AH_TRANSFORM = Vocabulary(AhTransform)
 ENCAPSULATION_MODE = Vocabulary(EncapsulationMode)
 AUTHENTICATION_ALGORITHM = Vocabulary(
     member for member in AuthenticationAlgorithm if member is not AuthenticationAlgorithm.NONE

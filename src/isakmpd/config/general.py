@@ -35,7 +35,7 @@ def general(section: Section) -> General:
         dpd_check_interval=_number(
             section, "DPD-check-interval", DPD_CHECK_INTERVAL, 0, _LONGEST_TIME
         ),
-        nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 0, _LONGEST_TIME),
+        nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 1, _LONGEST_TIME),
         delete_sas=not _starts_with(section, "Delete-SAs", "no"),
         use_keynote=_starts_with(section, "Use-Keynote", "yes"),
         ipsec_stack=_ipsec_stack(section),

@@ -16,7 +16,6 @@ FileValue = Callable[[str, str], str | None]  # section, tag -> what the adminis
 
 DEFAULT_PHASE_1_CONFIGURATION = "Default-phase-1-configuration"
 DEFAULT_PHASE_1 = "Default-phase-1"
-DEFAULT_SUITE = "QM-ESP-3DES-SHA-PFS-SUITE"
 _DEFAULT_GROUP = "MODP_1024"
 
 _FIXED: Mapping[str, Tags] = {

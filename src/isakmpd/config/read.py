@@ -47,6 +47,7 @@ def read(
     found_connections = connections(reading)
     by_address, default_peer = _phase_1(reading)
     peers = reading.built("peer", Peer)
+    _compare_addresses(reading, by_address, peers)
     return Configuration(
         general=daemon_wide,
         peers={each.section: each for each in peers},
@@ -83,6 +84,22 @@ def _phase_1(reading: Reading) -> tuple[dict[Address, str], str | None]:
         if says_so and _wanted(reading, name):
             _build_peer(reading.section(name))
     return by_address, default_peer
+
+
+def _compare_addresses(reading: Reading, by_address: dict[Address, str], peers: list[Peer]) -> None:
+    """Warn of a peer that is awaited at one address and sought at another."""
+    phase_1 = reading.section("Phase 1")
+    sought = {peer.section: peer.address for peer in peers if peer.address is not None}
+    for binding in reading.bindings.written_in("Phase 1"):
+        awaited = parsed_address(binding.tag)
+        name = by_address.get(awaited) if awaited is not None else None
+        address = sought.get(name) if name is not None else None
+        if address is not None and by_address.get(address) != name:
+            phase_1.warn(
+                binding.tag,
+                f"[{name}]:Address is {address}, and [Phase 1] has no line that takes {address} "
+                f"for {name}: it is called there, and not known when it calls",
+            )
 
 
 def _peer_named(phase_1: Section, tag: str) -> str | None:

@@ -41,7 +41,7 @@ class LiveConfiguration:
         self._judge(self.current)
 
     def reload(self) -> bool:
-        """Read the file anew; False, and everything as before, if anything in it is wrong."""
+        """Read the file anew; False, and everything as before, if it has a new fault."""
         try:
             bindings = self._load()
             fresh = self._read(bindings)
@@ -49,14 +49,16 @@ class LiveConfiguration:
         except UnusableError as problem:
             self._log(f"{problem}; the last good configuration stays in force")
             return False
-        if fresh.problems:
-            for fault in fresh.problems:
-                self._log(str(fault))
+        known = {fault.text for fault in self.current.problems}  # lines may have moved
+        added = [fault for fault in fresh.problems if fault.text not in known]
+        for fault in added:
+            self._log(str(fault))
+        if added:
             self._log("the configuration has faults; the last good one stays in force")
             return False
         self.bindings, self.current, self.held = bindings, fresh, ()
         self._told.clear()
-        self._tell(fresh.warnings)
+        self._tell(fresh.problems + fresh.warnings)
         return True
 
     def change(self, change: Change) -> bool:

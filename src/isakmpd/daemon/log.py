@@ -22,7 +22,6 @@ STDERR: Final = 2
 class Severity(IntEnum):
     """Rank lines as syslog does."""
 
-    ALERT = syslog.LOG_ALERT
     FATAL = syslog.LOG_CRIT
     ERROR = syslog.LOG_ERR
     NORMAL = syslog.LOG_NOTICE

@@ -187,6 +187,8 @@ class Service:
             self._log.levels.assign(f"{name}={level}")
 
     def _begin(self) -> None:
+        if not self._configuration.current.connections:
+            self._log("no connection is configured: isakmpd waits for C commands or a reload")
         self.running.run(self.engine.start, self.now())
         self._look_for_addresses()
 

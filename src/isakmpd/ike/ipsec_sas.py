@@ -77,13 +77,7 @@ class IpsecSas:
         self._by_connection.add(pair.name, pair)
         self._by_peer.add(pair.isakmp.name, pair)
         self._arm_lifetime(pair, lasting=lasting)
-        for other in others:
-            heir, old = (other, pair) if succession.gives_way(pair, other) else (pair, other)
-            if old is pair and heir.replaced:
-                continue  # what gives way itself takes nobody's place
-            if succession.deletes(heir, old):
-                self._bury_later(heir, old)
-            old.replaced = True
+        succession.settle(pair, others, self._bury_later)
         carried = any(other.active for other in others)
         if carried and pair.initiator and not pair.replaced:
             # The peer takes its half of the new pair into use only when our last message arrives.

@@ -65,13 +65,7 @@ class IsakmpSas:
         self._arm_lifetime(sa)
         if sa.nat.we_are_behind:
             self._keep_nat_open(sa)
-        for other in others:
-            heir, old = (other, sa) if succession.gives_way(sa, other) else (sa, other)
-            if old is sa and heir.replaced:
-                continue  # what gives way itself takes nobody's place
-            if succession.deletes(heir, old):
-                self._bury_later(heir, old)
-            old.replaced = True
+        succession.settle(sa, others, self._bury_later)
 
     def _bury_later(self, heir: IsakmpSa, old: IsakmpSa) -> None:
         def bury() -> None:

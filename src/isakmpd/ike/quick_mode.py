@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
 from isakmpd.config.model import ClientId, Connection
 from isakmpd.crypto.groups import InvalidPublicValue, KeyPair, generate
 from isakmpd.crypto.hashes import equal
 from isakmpd.crypto.keymat import esp_key_lengths, keymat
+from isakmpd.crypto.skeyid import SkeyId
 from isakmpd.ike import ipsec, phase2_proposal, steps
 from isakmpd.ike.effects import Finish, Turn
 from isakmpd.ike.framing import Unproven
@@ -56,9 +57,8 @@ async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     )
     _check_returned_ids(reply, ours)
     nr = read_nonce(reply)
-    shared = _shared_secret(pair, reply)
-    selector = _selector(*ours)
-    sas = _esp_sas(x, choice, selector, spi, shared, ni, nr)
+    source = _KeySource(x.sa.skeyid, _shared_secret(pair, reply), ni, nr)
+    sas = _esp_sas(x, choice, _selector(*ours), spi, source)
     await x.install(sas[0])
     await x.install(sas[1])
     await Finish((Hash(x.hash3(ni, nr)),))
@@ -82,7 +82,8 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
     pair = generate(choice.group, x.entropy) if choice.group else None
     shared = _shared_secret(pair, first)
     nr = new_nonce(x.entropy)
-    inbound, outbound = _esp_sas(x, choice, _selector(ours, theirs), spi, shared, ni, nr)
+    source = _KeySource(x.sa.skeyid, shared, ni, nr)
+    inbound, outbound = _esp_sas(x, choice, _selector(ours, theirs), spi, source)
     await x.install(inbound)  # before the answer leaves: the peer may send at once
 
     payloads: tuple[Payload, ...] = (answer, Nonce(nr), *_key_exchange(pair))
@@ -180,41 +181,49 @@ def _selector(ours: Identity, theirs: Identity) -> ipsec.Selector:
     )
 
 
-def _esp_sas(
-    x: Phase2Exchange,
-    choice: Phase2Choice,
-    selector: ipsec.Selector,
-    own_spi: bytes,
-    shared: bytes,
-    ni: bytes,
-    nr: bytes,
-) -> tuple[ipsec.EspSa, ipsec.EspSa]:
-    """Derive KEYMAT for both directions (RFC 2409 section 5.5): the inbound SA, the outbound SA."""
-    encryption, authentication = esp_key_lengths(
-        choice.transform, choice.key_length, choice.authentication
-    )
-    octets = (choice.lifetimes.kilobytes or 0) * 1024
+@dataclass(frozen=True, slots=True)
+class _KeySource:
+    """Hold what the keys of both directions come from (RFC 2409 section 5.5)."""
 
-    def keys(spi: bytes) -> ipsec.EspKeys:
+    skeyid: SkeyId
+    shared: bytes = field(repr=False)
+    ni: bytes
+    nr: bytes
+
+    def keys(self, choice: Phase2Choice, spi: bytes) -> ipsec.EspKeys:
+        """Derive the KEYMAT of the SA that ``spi`` names at its receiver."""
+        encryption, authentication = esp_key_lengths(
+            choice.transform, choice.key_length, choice.authentication
+        )
         material = keymat(
-            x.sa.skeyid.hash,
-            x.sa.skeyid.skeyid_d,
-            shared,
+            self.skeyid.hash,
+            self.skeyid.skeyid_d,
+            self.shared,
             Protocol.IPSEC_ESP,
             spi,
-            ni,
-            nr,
+            self.ni,
+            self.nr,
             encryption + authentication,
         )
         return ipsec.EspKeys(
             choice.transform, choice.authentication, material[:encryption], material[encryption:]
         )
 
+
+def _esp_sas(
+    x: Phase2Exchange,
+    choice: Phase2Choice,
+    selector: ipsec.Selector,
+    own_spi: bytes,
+    source: _KeySource,
+) -> tuple[ipsec.EspSa, ipsec.EspSa]:
+    """Describe the inbound and the outbound SA."""
+    octets = (choice.lifetimes.kilobytes or 0) * 1024
     local, remote = x.transport.local, x.transport.remote
     inbound = ipsec.EspSa(
         ipsec.SaKey(ipsec.Direction.INBOUND, local, int.from_bytes(own_spi)),
         source=remote,
-        keys=keys(own_spi),
+        keys=source.keys(choice, own_spi),
         mode=choice.mode,
         selector=selector,
         replay_window=choice.replay_window,
@@ -227,6 +236,6 @@ def _esp_sas(
         inbound,
         key=ipsec.SaKey(ipsec.Direction.OUTBOUND, remote, int.from_bytes(choice.peer_spi)),
         source=local,
-        keys=keys(choice.peer_spi),
+        keys=source.keys(choice, choice.peer_spi),
     )
     return inbound, outbound

@@ -8,7 +8,8 @@ exchange counts as later only after a margin, and a rank that both ends compute 
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
 
 MARGIN = 5.0  # seconds, more than messages travel
 # Longer than FIRST_WAIT of an exchange: a last message that was lost is repeated within it.
@@ -17,6 +18,8 @@ LINGER = 10.0  # seconds an SA that gives way still receives
 
 class Generation(Protocol):
     """Be an SA among several for the same purpose."""
+
+    replaced: bool
 
     @property
     def initiator(self) -> bool:
@@ -33,6 +36,22 @@ class Generation(Protocol):
     @property
     def rank(self) -> tuple[int | bytes, ...]:
         """Give what both ends know of the SA and no two SAs share."""
+
+
+G = TypeVar("G", bound=Generation)
+
+
+def settle(new: G, others: Iterable[G], bury: Callable[[G, G], None]) -> None:
+    """Mark what gives way among a new SA and those for the same purpose; ``bury(heir, old)`` it
+    where this end is to delete it.
+    """
+    for other in others:
+        heir, old = (other, new) if gives_way(new, other) else (new, other)
+        if old is new and heir.replaced:
+            continue  # what gives way itself takes nobody's place
+        if deletes(heir, old):
+            bury(heir, old)
+        old.replaced = True
 
 
 def gives_way(one: Generation, other: Generation) -> bool:

@@ -14,7 +14,6 @@ from isakmpd.privsep.requests import (
     Add,
     BindUdp,
     MakeFifo,
-    MarkSocket,
     OpenFile,
     OpenRawEsp,
     OpenTun,
@@ -95,10 +94,6 @@ class InProcess:
     def remove_file(self, request: RemoveFile) -> None:
         """Remove the file if it is still the one meant."""
         files.remove_file(request.path, request.identity)
-
-    def mark_socket(self, unmarked: socket.socket, request: MarkSocket) -> None:
-        """Mark the socket's packets from now on."""
-        unmarked.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, request.mark)
 
     def change(self, request: Add | Remove | SetMtu) -> None:
         """Change routes, rules or a device."""

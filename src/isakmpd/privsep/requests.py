@@ -78,13 +78,6 @@ class RemoveFile:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkSocket:
-    """Ask for the packets of a socket to carry ``mark``."""
-
-    mark: int
-
-
-@dataclass(frozen=True, slots=True)
 class SetMtu:
     """Ask for a device's MTU to change."""
 
@@ -174,9 +167,6 @@ class Privileged(Protocol):
 
     def remove_file(self, request: RemoveFile) -> None:
         """Remove the file; removing what is not there is no error."""
-
-    def mark_socket(self, unmarked: socket, request: MarkSocket) -> None:
-        """Mark the socket's packets from now on."""
 
     def change(self, request: Add | Remove | SetMtu) -> None:
         """Change routes, rules or a device."""
