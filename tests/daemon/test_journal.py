@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from isakmpd.daemon.flow_rules import Gateway, Instance, Item, frame, rules_of_flow
-from isakmpd.daemon.journal import FILE_NAME, Journal, JournalHeldError
+from isakmpd.daemon.journal import FILE_NAME, SPENT, Journal, JournalHeldError
 from isakmpd.ike.ipsec import Selector
 
 EVERYTHING = Selector(ip_network("0.0.0.0/0"), ip_network("0.0.0.0/0"), 17, 500, 4500)
@@ -120,3 +120,20 @@ def test_nobody_else_can_read_or_redirect_it(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).symlink_to("/dev/null")
     with pytest.raises(OSError, match="symbolic links"):
         Journal(tmp_path)
+
+
+def test_it_stays_short_however_often_a_tunnel_comes_and_goes(tmp_path: Path) -> None:
+    journal = begun(tmp_path)
+    journal.adding(ITEMS[0])
+    sizes = []
+    for _ in range(2 * SPENT):
+        journal.adding(ITEMS[1])
+        journal.removed(ITEMS[1])
+        sizes.append(journal.path.stat().st_size)
+    assert max(sizes) == max(sizes[:SPENT])
+    journal.adding(ITEMS[2])
+    with pytest.raises(JournalHeldError):
+        Journal(tmp_path)
+    crash(journal)
+    assert Journal(tmp_path).left_behind() == [ITEMS[0], ITEMS[2]]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE_NAME]

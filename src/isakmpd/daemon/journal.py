@@ -21,7 +21,9 @@ from isakmpd.privsep.requests import Route, Rule, RuleAction
 Item = Rule | Route
 
 FILE_NAME = "isakmpd.journal"
+SPENT = 512  # entries about what is gone, beyond which the journal is written anew
 _ADDRESSES = ("source", "destination")
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _NAMESPACE = Path("/proc/self/ns/net")
 
@@ -36,8 +38,9 @@ class Journal:
     def __init__(self, run_directory: Path) -> None:
         """Open and lock the journal; raises JournalHeldError, or OSError for any other reason."""
         self.path = run_directory / FILE_NAME
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(self.path, flags, 0o600)
+        self._installed: dict[Item, None] = {}
+        self._spent = 0
+        self._descriptor = os.open(self.path, _FLAGS, 0o600)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
@@ -75,10 +78,15 @@ class Journal:
     def adding(self, item: Item) -> None:
         """Note what is about to be installed."""
         self._write({"add": _fields(item)})
+        self._installed[item] = None
 
     def removed(self, item: Item) -> None:
         """Note what is no longer installed."""
         self._write({"removed": _fields(item)})
+        self._installed.pop(item, None)
+        self._spent += 2
+        if self._spent > SPENT:
+            self._write_anew()
 
     def close(self, *, clean: bool) -> None:
         """Unlock; a clean end leaves no file."""
@@ -86,6 +94,27 @@ class Journal:
             with contextlib.suppress(OSError):
                 self.path.unlink()
         os.close(self._descriptor)
+
+    def _write_anew(self) -> None:
+        """Put a journal of what is installed in the place of this one, in one step."""
+        self._spent = 0
+        path = self.path.with_name(f"{FILE_NAME}.new")
+        before = self._descriptor
+        try:
+            self._descriptor = os.open(path, _FLAGS | os.O_TRUNC, 0o600)
+        except OSError:
+            return  # no room: the long one is as good
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._write(_here())
+            for item in self._installed:
+                self._write({"add": _fields(item)})
+            path.replace(self.path)
+        except OSError:
+            os.close(self._descriptor)
+            self._descriptor = before
+        else:
+            os.close(before)
 
     def _write(self, entry: dict[str, Any]) -> None:
         # The page cache outlives the process; what a power cut loses, the rules lose with it.
