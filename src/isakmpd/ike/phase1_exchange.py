@@ -215,7 +215,10 @@ class Phase1Exchange(Exchange):
             return
         self._heard.append(notify)
         self.hint = " and ".join(map(str, self._heard))
-        self.context.verbose(f"{self.name}: {self.transport.peer} says {notify} (unauthenticated)")
+        cause = f": {cause}" if (cause := self.probable_cause()) else ""
+        self.context.verbose(
+            f"{self.name}: {self.transport.peer} says {notify} (unauthenticated){cause}"
+        )
 
     def heard_unreadable(self) -> None:
         """Note that the peer sent what only the SA we are still making can protect."""
