@@ -277,12 +277,13 @@ def test_a_detached_daemon_logs_to_syslog(start: Start, tmp_path: Path) -> None:
         assert start.run("-Kn", before=inside).returncode == 0
         pid = (start.run_directory / "isakmpd.pid").read_text().strip()
         os.kill(int(pid), signal.SIGHUP)
-        said = [log.recv(4096).decode() for _ in range(3)]
+        said = [log.recv(4096).decode() for _ in range(4)]
         start.end()
         said += [log.recv(4096).decode() for _ in range(2)]
     assert [re.sub(r"^<29>.*? isakmpd", "isakmpd", line) for line in said] == [
         f"isakmpd[{pid}]: isakmpd: starting",
         f"isakmpd[{pid}]: IPsec stack: none, as -n asks: nothing is carried",
+        f"isakmpd[{pid}]: no connection is configured: isakmpd waits for C commands or a reload",
         f"isakmpd[{pid}]: SIGHUP received",
         f"isakmpd[{pid}]: isakmpd: shutting down...",
         f"isakmpd[{pid}]: isakmpd: exit",
