@@ -16,11 +16,11 @@ from lab import ability
 from lab.namespace import sweep
 
 COMMANDS = {
-    "iperf3": "iperf3",
     "swanctl": "strongswan-swanctl",
     "nft": "nftables",
     "ss": "iproute2",
 }
+THROUGHPUT_COMMANDS = {"iperf3": "iperf3"}
 
 
 def main() -> int:
@@ -28,7 +28,9 @@ def main() -> int:
     arguments = _arguments()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _end)
-    if why := ability.why_no_peer() or ability.why_no_commands(COMMANDS):
+    alone = arguments.handshakes and not arguments.throughput
+    needed = COMMANDS if alone else COMMANDS | THROUGHPUT_COMMANDS
+    if why := ability.why_no_peer() or ability.why_no_commands(needed):
         print(f"The benchmark compares with strongSwan, as root; here: {why}.", file=sys.stderr)
         return 1
     sweep()

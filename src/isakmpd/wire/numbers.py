@@ -23,6 +23,10 @@ class OpenEnum(IntEnum):
         """Tell whether the value has a name of its own."""
         return self._value_ in type(self)._value2member_map_
 
+    def __reduce_ex__(self, _protocol: object) -> tuple[type[Self], tuple[int]]:
+        # By number: some Pythons (3.11.2) go by name, which an unassigned one has not.
+        return type(self), (self._value_,)
+
     def __str__(self) -> str:
         return self._name_
 
