@@ -44,5 +44,8 @@ def _system() -> str:
 
 
 def _first_line(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return "not installed"
     return (done.stdout + done.stderr).partition("\n")[0].strip()
