@@ -36,10 +36,10 @@ class Binding:
         # AUTHENTICATION_METHOD and AUTHENTICATION_ALGORITHM name no keys.
         if "_" not in tag and SequenceMatcher(None, tag, _TAG_OF_KEYS).ratio() > 0.75:
             return HIDDEN
-        return printable(self.value)
+        return without_key(self.value)
 
 
-def printable(value: str) -> str:
+def without_key(value: str) -> str:
     """Hide a value that has swallowed the line of a key, as a stray backslash makes it do."""
     return HIDDEN if _SWALLOWED_KEY.search(value) else value
 

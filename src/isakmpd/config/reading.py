@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 from isakmpd.config.bindings import GENERATED, Bindings
 from isakmpd.config.constants import Vocabulary
-from isakmpd.config.lexer import HIDDEN, Binding, printable, split_list
+from isakmpd.config.lexer import HIDDEN, Binding, split_list, without_key
 from isakmpd.config.model import OfferAccept, Problem
 from isakmpd.config.services import well_known_port
 from isakmpd.config.support import unsupported_yet
@@ -96,7 +96,7 @@ class Reading:
 
     def leave_out(self, kind: str, name: str, problem: Problem) -> None:
         """Remember what a problem costs."""
-        self._left_out.setdefault(problem, {})[kind, printable(name)] = None
+        self._left_out.setdefault(problem, {})[kind, without_key(name)] = None
         self._faulty.add(name.lower())
 
     def problems(self) -> list[Problem]:
@@ -181,7 +181,7 @@ class Section:
         binding = self.reading.bindings.find(self.name, tag)
         where = f"[{self.name}]:{tag}"
         if binding is not None:
-            shown = binding.shown if seen is None else printable(seen)
+            shown = binding.shown if seen is None else without_key(seen)
             where += f"= {shown}"
             if shown == HIDDEN and seen:
                 text = text.replace(seen, HIDDEN)
