@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isakmpd.crypto.hashes import SUPPORTED, Prf, digest, digest_length, equal
+from isakmpd.crypto.hashes import (
+    ORIGINAL_HMAC_BLOCK,
+    SUPPORTED,
+    Prf,
+    PrfKind,
+    digest,
+    digest_length,
+    equal,
+)
 from isakmpd.wire.numbers import HashAlgorithm
 
 MD5, SHA = HashAlgorithm.MD5, HashAlgorithm.SHA
@@ -120,6 +128,31 @@ def test_keys_around_the_block_size(algorithm: HashAlgorithm, length: int) -> No
     """SHA-384 and SHA-512 have blocks of 128 octets: the original pads their keys to 64."""
     key = bytes(n % 251 for n in range(length))
     assert Prf(algorithm, key)(HI) == hmac.digest(key, HI, NAMES[algorithm])
+
+
+@pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 127, 128, 129, 300])
+@pytest.mark.parametrize("algorithm", SUPPORTED, ids=str)
+def test_the_originals_block_of_64_octets(algorithm: HashAlgorithm, length: int) -> None:
+    """It is RFC 2104's for MD5, SHA and SHA2-256, and another function for the two longer hashes.
+
+    The construction is spelled out here: hash((key ^ opad) | hash((key ^ ipad) | text)).
+    """
+    key = bytes(n % 251 for n in range(length))
+    name = NAMES[algorithm]
+    short = hashlib.new(name, key).digest() if length > 64 else key
+    number = int.from_bytes(short.ljust(64, b"\0"))
+    ipad, opad = ((number ^ int.from_bytes(bytes([pad]) * 64)).to_bytes(64) for pad in (0x36, 0x5C))
+    expected = hashlib.new(name, opad + hashlib.new(name, ipad + HI).digest()).digest()
+    assert PrfKind(algorithm, ORIGINAL_HMAC_BLOCK).keyed(key)(HI) == expected
+    standard = PrfKind(algorithm).keyed(key)(HI)
+    assert standard == hmac.digest(key, HI, name)
+    assert (standard == expected) is (algorithm in (MD5, SHA, SHA256))
+
+
+def test_a_block_shorter_than_the_digest_is_refused() -> None:
+    """A hashed key would not fit into it."""
+    with pytest.raises(ValueError, match="HMAC block of 63 octets, shorter than a digest of SHA2"):
+        PrfKind(SHA512, 63).keyed(b"key")
 
 
 @pytest.mark.property

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from isakmpd.crypto.hashes import PrfKind
 from isakmpd.crypto.keymat import esp_key_lengths, keymat
 from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform, HashAlgorithm, Protocol
 
@@ -30,7 +31,7 @@ def test_keymat_feeds_back(
         block = hmac.digest(skeyid_d, block + seed, "sha1")
         expected += block
     given_octets = keymat(
-        HashAlgorithm.SHA, skeyid_d, shared, Protocol.IPSEC_ESP, spi, ni, nr, length
+        PrfKind(HashAlgorithm.SHA), skeyid_d, shared, Protocol.IPSEC_ESP, spi, ni, nr, length
     )
     assert given_octets == expected[:length]
 

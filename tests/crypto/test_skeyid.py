@@ -1,11 +1,13 @@
 """SKEYID and the cipher's key: NIST's vectors, and expansion where SKEYID_e is too short."""
 
+import hashlib
 import hmac
 import json
 from pathlib import Path
 
 import pytest
 
+from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK, PrfKind
 from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key, from_signature
 from isakmpd.wire.numbers import EncryptionAlgorithm, HashAlgorithm
 
@@ -35,15 +37,15 @@ def name(vector: dict[str, str]) -> str:
 def test_nist_vectors(vector: dict[str, str]) -> None:
     """SKEYID, _d, _a and _e come out as in NIST's component test vectors (SP 800-135)."""
     octets = {key: bytes.fromhex(v) for key, v in vector.items() if key not in ("method", "hash")}
-    algorithm = HASHES[vector["hash"]]
+    prf = PrfKind(HASHES[vector["hash"]])
     nonces = octets["Ni"], octets["Nr"]
     cookies = octets["CKY_I"], octets["CKY_R"]
     if vector["method"] == "psk":
         key = octets["pre-shared-key"]
-        derived = from_pre_shared_key(algorithm, key, *nonces, octets["g^xy"], *cookies)
+        derived = from_pre_shared_key(prf, key, *nonces, octets["g^xy"], *cookies)
     else:
-        derived = from_signature(algorithm, *nonces, octets["g^xy"], *cookies)
-    assert derived.hash == algorithm
+        derived = from_signature(prf, *nonces, octets["g^xy"], *cookies)
+    assert derived.prf == prf
     assert derived.skeyid == octets["SKEYID"]
     assert derived.skeyid_d == octets["SKEYID_d"]
     assert derived.skeyid_a == octets["SKEYID_a"]
@@ -59,7 +61,7 @@ def test_every_method_and_hash_has_its_vectors() -> None:
 
 def with_skeyid_e(algorithm: HashAlgorithm, skeyid_e: bytes) -> SkeyId:
     """Keys of which only SKEYID_e matters."""
-    return SkeyId(algorithm, b"", b"", b"", skeyid_e)
+    return SkeyId(PrfKind(algorithm), b"", b"", b"", skeyid_e)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,40 @@ def test_a_short_skeyid_e_is_expanded(
     assert cipher_key(derived, cipher, key_length) == (k1 + k2)[:octets]
 
 
+def hmac_of_64_octet_block(name: str, key: bytes, text: bytes) -> bytes:
+    """HMAC as OpenBSD's isakmpd computes it: every hash's key is padded to 64 octets."""
+    if len(key) > 64:
+        key = hashlib.new(name, key).digest()
+    inner, outer = (bytes(octet ^ pad for octet in key.ljust(64, b"\0")) for pad in (0x36, 0x5C))
+    return hashlib.new(name, outer + hashlib.new(name, inner + text).digest()).digest()
+
+
+@pytest.mark.parametrize("key_octets", [6, 64, 65, 128, 200])
+@pytest.mark.parametrize(
+    ("algorithm", "name"), [(HashAlgorithm.SHA2_384, "sha384"), (HashAlgorithm.SHA2_512, "sha512")]
+)
+def test_the_originals_hmac_block_goes_into_every_key(
+    algorithm: HashAlgorithm, name: str, key_octets: int
+) -> None:
+    """SKEYID and all that follows use one prf; with 64 octets none equals the RFC's."""
+    prf = PrfKind(algorithm, ORIGINAL_HMAC_BLOCK)
+    key, ni, nr, shared, cky_i, cky_r = (
+        bytes([octet]) * length for octet, length in enumerate((key_octets, 16, 16, 128, 8, 8))
+    )
+    derived = from_pre_shared_key(prf, key, ni, nr, shared, cky_i, cky_r)
+    skeyid = hmac_of_64_octet_block(name, key, ni + nr)
+    skeyid_d = hmac_of_64_octet_block(name, skeyid, shared + cky_i + cky_r + b"\0")
+    skeyid_a = hmac_of_64_octet_block(name, skeyid, skeyid_d + shared + cky_i + cky_r + b"\1")
+    skeyid_e = hmac_of_64_octet_block(name, skeyid, skeyid_a + shared + cky_i + cky_r + b"\2")
+    assert derived == SkeyId(prf, skeyid, skeyid_d, skeyid_a, skeyid_e)
+    assert derived.hash == algorithm
+    signed = from_signature(prf, ni, nr, shared, cky_i, cky_r)
+    assert signed.skeyid == hmac_of_64_octet_block(name, ni + nr, shared)
+    standard = from_pre_shared_key(PrfKind(algorithm), key, ni, nr, shared, cky_i, cky_r)
+    for tag in ("skeyid", "skeyid_d", "skeyid_a", "skeyid_e"):
+        assert getattr(standard, tag) != getattr(derived, tag)
+
+
 @pytest.mark.parametrize(
     ("algorithm", "size", "cipher", "key_length", "octets"),
     [
@@ -114,6 +150,8 @@ def test_a_long_enough_skeyid_e_is_cut(
 
 def test_no_text_form_shows_a_key() -> None:
     """A log line or traceback with the value in it gives nothing away."""
-    shown = repr(SkeyId(HashAlgorithm.SHA, b"secret 1", b"secret 2", b"secret 3", b"secret 4"))
+    shown = repr(
+        SkeyId(PrfKind(HashAlgorithm.SHA), *(b"secret %d" % number for number in range(4)))
+    )
     assert "SHA" in shown
     assert "secret" not in shown

@@ -14,7 +14,7 @@ from scapy.utils import wrpcap
 
 from isakmpd.crypto.ciphers import Cbc
 from isakmpd.crypto.groups import generate
-from isakmpd.crypto.hashes import Prf, digest
+from isakmpd.crypto.hashes import Prf, PrfKind, digest
 from isakmpd.crypto.skeyid import cipher_key, from_pre_shared_key
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.header import NO_COOKIE, Header
@@ -95,7 +95,7 @@ class Negotiation:
         g_i, g_r = (generate(suite.group, lambda count: next(entropy)[:count]) for _ in "ir")
         self._ni, self._nr = next(entropy)[:16], next(entropy)[:16]
         self.skeyid = from_pre_shared_key(
-            suite.hash,
+            PrfKind(suite.hash),
             b"mekmitasdigoat",
             self._ni,
             self._nr,

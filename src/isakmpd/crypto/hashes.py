@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from isakmpd.wire.numbers import HashAlgorithm
@@ -21,6 +22,8 @@ _STARTED = {
     HashAlgorithm.SHA2_512: hashlib.sha512(),
 }
 SUPPORTED = frozenset(_STARTED)
+
+ORIGINAL_HMAC_BLOCK = 64  # octets to which OpenBSD's isakmpd pads keys, whatever the hash
 
 _INNER = bytes(octet ^ 0x36 for octet in range(256))
 _OUTER = bytes(octet ^ 0x5C for octet in range(256))
@@ -51,15 +54,21 @@ class Prf:
 
     __slots__ = ("_inner", "_outer")
 
-    def __init__(self, algorithm: HashAlgorithm, key: bytes) -> None:
-        """Take a key of any length; raises ValueError for a hash outside SUPPORTED."""
+    def __init__(self, algorithm: HashAlgorithm, key: bytes, block: int | None = None) -> None:
+        """Take a key of any length, padded to ``block`` octets, None for the hash's own block.
+
+        Raises ValueError for a hash outside SUPPORTED and a block that cannot hold its digest.
+        """
         self._inner = _start(algorithm)
         self._outer = _start(algorithm)
-        if len(key) > self._inner.block_size:
+        size = self._inner.block_size if block is None else block
+        if size < self._inner.digest_size:
+            raise ValueError(f"HMAC block of {size} octets, shorter than a digest of {algorithm}")
+        if len(key) > size:
             key = digest(algorithm, key)
-        block = key.ljust(self._inner.block_size, b"\0")
-        self._inner.update(block.translate(_INNER))
-        self._outer.update(block.translate(_OUTER))
+        padded = key.ljust(size, b"\0")
+        self._inner.update(padded.translate(_INNER))
+        self._outer.update(padded.translate(_OUTER))
 
     def __call__(self, *parts: bytes) -> bytes:
         """Authenticate the concatenation of ``parts``; the result has digest_length octets."""
@@ -69,6 +78,22 @@ class Prf:
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
+
+
+@dataclass(frozen=True, slots=True)
+class PrfKind:
+    """Say which prf an ISAKMP SA uses: HMAC of ``hash``, with keys padded to ``block`` octets.
+
+    None is the hash's own block, as RFC 2104 has it; ORIGINAL_HMAC_BLOCK is what OpenBSD's isakmpd
+    takes, which differs for SHA2-384 and SHA2-512.
+    """
+
+    hash: HashAlgorithm
+    block: int | None = None
+
+    def keyed(self, key: bytes) -> Prf:
+        """Key the function; raises ValueError as Prf does."""
+        return Prf(self.hash, key, self.block)
 
 
 def equal(a: bytes, b: bytes) -> bool:

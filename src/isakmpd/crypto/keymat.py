@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isakmpd.crypto.hashes import Prf
-from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform, HashAlgorithm
+from isakmpd.crypto.hashes import PrfKind
+from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform
 
 
 def keymat(
-    hash: HashAlgorithm,  # noqa: A002 - the RFC's word
+    prf: PrfKind,
     skeyid_d: bytes,
     shared: bytes,
     protocol: int,
@@ -22,12 +22,12 @@ def keymat(
 
     ``shared`` is the quick mode's own g^xy, empty without PFS; the nonces are its bodies.
     """
-    prf = Prf(hash, skeyid_d)
+    keyed = prf.keyed(skeyid_d)
     seed = b"".join((shared, protocol.to_bytes(1), spi, ni, nr))
     block = b""
     octets = b""
     while len(octets) < length:
-        block = prf(block, seed)
+        block = keyed(block, seed)
         octets += block
     return octets[:length]
 

@@ -5,23 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from isakmpd.crypto.ciphers import key_octets
-from isakmpd.crypto.hashes import Prf
+from isakmpd.crypto.hashes import PrfKind
 from isakmpd.wire.numbers import EncryptionAlgorithm, HashAlgorithm
 
 
 @dataclass(frozen=True, slots=True)
 class SkeyId:
-    """Hold SKEYID and what derives from it: _d for IPsec keys, _a for hashes, _e for the cipher."""
+    """Hold SKEYID and what derives from it: _d for IPsec keys, _a for hashes, _e for the cipher.
 
-    hash: HashAlgorithm
+    ``prf`` travels with them: every later prf of the SA is of this kind.
+    """
+
+    prf: PrfKind
     skeyid: bytes = field(repr=False)
     skeyid_d: bytes = field(repr=False)
     skeyid_a: bytes = field(repr=False)
     skeyid_e: bytes = field(repr=False)
 
+    @property
+    def hash(self) -> HashAlgorithm:
+        """Give the negotiated hash."""
+        return self.prf.hash
+
 
 def from_pre_shared_key(
-    hash: HashAlgorithm,  # noqa: A002 - the RFC's word
+    prf: PrfKind,
     key: bytes,
     ni: bytes,
     nr: bytes,
@@ -33,12 +41,12 @@ def from_pre_shared_key(
 
     Takes the nonces' bodies and g^xy at full length; raises ValueError for an unsupported hash.
     """
-    skeyid = Prf(hash, key)(ni, nr)
-    return _derive(hash, skeyid, shared, initiator_cookie + responder_cookie)
+    skeyid = prf.keyed(key)(ni, nr)
+    return _derive(prf, skeyid, shared, initiator_cookie + responder_cookie)
 
 
 def from_signature(
-    hash: HashAlgorithm,  # noqa: A002 - the RFC's word
+    prf: PrfKind,
     ni: bytes,
     nr: bytes,
     shared: bytes,
@@ -49,16 +57,16 @@ def from_signature(
 
     Takes the nonces' bodies and g^xy at full length; raises ValueError for an unsupported hash.
     """
-    skeyid = Prf(hash, ni + nr)(shared)
-    return _derive(hash, skeyid, shared, initiator_cookie + responder_cookie)
+    skeyid = prf.keyed(ni + nr)(shared)
+    return _derive(prf, skeyid, shared, initiator_cookie + responder_cookie)
 
 
-def _derive(hash_: HashAlgorithm, skeyid: bytes, shared: bytes, cookies: bytes) -> SkeyId:
-    prf = Prf(hash_, skeyid)
+def _derive(kind: PrfKind, skeyid: bytes, shared: bytes, cookies: bytes) -> SkeyId:
+    prf = kind.keyed(skeyid)
     skeyid_d = prf(shared, cookies, b"\0")
     skeyid_a = prf(skeyid_d, shared, cookies, b"\1")
     skeyid_e = prf(skeyid_a, shared, cookies, b"\2")
-    return SkeyId(hash_, skeyid, skeyid_d, skeyid_a, skeyid_e)
+    return SkeyId(kind, skeyid, skeyid_d, skeyid_a, skeyid_e)
 
 
 def cipher_key(skeyid: SkeyId, algorithm: EncryptionAlgorithm, key_length: int | None) -> bytes:
@@ -69,7 +77,7 @@ def cipher_key(skeyid: SkeyId, algorithm: EncryptionAlgorithm, key_length: int |
     length = key_octets(algorithm, key_length)
     key = skeyid.skeyid_e
     if len(key) < length:
-        prf = Prf(skeyid.hash, skeyid.skeyid_e)
+        prf = skeyid.prf.keyed(skeyid.skeyid_e)
         block = key = prf(b"\0")
         while len(key) < length:
             block = prf(block)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from isakmpd.crypto.ciphers import Cbc
 from isakmpd.crypto.groups import InvalidPublicValue, KeyPair, generate, public_length
-from isakmpd.crypto.hashes import Prf, digest, equal
+from isakmpd.crypto.hashes import PrfKind, digest, equal
 from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key
 from isakmpd.ike import phase1_proposal, steps
 from isakmpd.ike.effects import Finish, Turn
@@ -113,7 +113,7 @@ class _Proof:
         sa: SecurityAssociation | bytes,
     ) -> None:
         body = sa if isinstance(sa, bytes) else sa.body()
-        self._prf = Prf(skeyid.hash, skeyid.skeyid)
+        self._prf = skeyid.prf.keyed(skeyid.skeyid)
         self._parts = (own_public, other_public, own_cookie, other_cookie, body)
 
     def hash(self, id_body: bytes) -> bytes:
@@ -160,7 +160,7 @@ def _derive(
         ) from fault
     key = x.peer.pre_shared_key.reveal()
     return from_pre_shared_key(
-        choice.hash, key, ni, nr, shared, x.initiator_cookie, x.responder_cookie
+        PrfKind(choice.hash), key, ni, nr, shared, x.initiator_cookie, x.responder_cookie
     )
 
 

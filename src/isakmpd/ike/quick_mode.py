@@ -196,7 +196,7 @@ class _KeySource:
             choice.transform, choice.key_length, choice.authentication
         )
         material = keymat(
-            self.skeyid.hash,
+            self.skeyid.prf,
             self.skeyid.skeyid_d,
             self.shared,
             Protocol.IPSEC_ESP,

@@ -53,7 +53,7 @@ class IsakmpSa:
     prf_a: Prf = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.prf_a = Prf(self.skeyid.hash, self.skeyid.skeyid_a)
+        self.prf_a = self.skeyid.prf.keyed(self.skeyid.skeyid_a)
 
     @property
     def name(self) -> str:
