@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Address, IPv4Network
 
-from isakmpd.ike.ipsec import Direction, EspKeys, EspSa, SaKey, SaUsage, Selector
+from isakmpd.ike.ipsec import Direction, SaKey, SaKeys, SaPair, SaUsage, Selector, SimplexSa
 from isakmpd.ike.snapshot import (
     ConnectionSnapshot,
     ExchangeSnapshot,
@@ -32,7 +32,7 @@ WEST_TO_EAST = Transport(WEST, 500, EAST, 500)
 INITIATOR_COOKIE = bytes.fromhex("96b2a551d4410733")
 RESPONDER_COOKIE = bytes.fromhex("6cc69aad8c05915f")
 FLAGS = SaFlags.READY | SaFlags.STAYALIVE
-KEYS = EspKeys(EspTransform.AES, AuthenticationAlgorithm.HMAC_SHA, b"\xaa" * 16, b"\xbb" * 20)
+KEYS = SaKeys(EspTransform.AES, AuthenticationAlgorithm.HMAC_SHA, b"\xaa" * 16, b"\xbb" * 20)
 
 PHASE_1 = IsakmpSaSnapshot(
     name="peer-main",
@@ -51,11 +51,11 @@ PHASE_1 = IsakmpSaSnapshot(
 )
 
 
-def esp_sa(direction: Direction, spi: int) -> EspSa:
+def esp_sa(direction: Direction, spi: int) -> SimplexSa:
     """Describe one direction of the tunnel, seen from the west."""
     outbound = direction is Direction.OUTBOUND
     source, destination = (WEST, EAST) if outbound else (EAST, WEST)
-    return EspSa(
+    return SimplexSa(
         key=SaKey(direction, destination, spi),
         source=source,
         keys=KEYS,
@@ -79,8 +79,12 @@ PHASE_2 = IpsecSaSnapshot(
     authentication=AuthenticationAlgorithm.HMAC_SHA,
     encryption_key_length=16,
     authentication_key_length=20,
-    outbound=esp_sa(Direction.OUTBOUND, 0x2CCBF240),
-    inbound=esp_sa(Direction.INBOUND, 0x6A52867A),
+    bundle=(
+        SaPair(
+            inbound=esp_sa(Direction.INBOUND, 0x6A52867A),
+            outbound=esp_sa(Direction.OUTBOUND, 0x2CCBF240),
+        ),
+    ),
     outbound_usage=SaUsage(packets=3, octets=252, last_used=1.5),
     inbound_usage=None,
 )

@@ -20,13 +20,14 @@ from isakmpd.ike.ipsec import (
     Answer,
     Direction,
     Done,
-    EspKeys,
-    EspSa,
     Event,
+    Flow,
     InstallFlow,
     InstallSa,
     SaKey,
+    SaKeys,
     Selector,
+    SimplexSa,
     UdpEncapsulation,
 )
 from isakmpd.privsep.inprocess import InProcess
@@ -57,14 +58,14 @@ ALGORITHMS: dict[str, tuple[EspTransform, int, Auth, int]] = {
 }
 
 
-def keys(algorithm: str, towards: str) -> EspKeys:
+def keys(algorithm: str, towards: str) -> SaKeys:
     """Give both ends the same keys for one direction, and each direction others."""
     transform, encryption, auth, authentication = ALGORITHMS[algorithm]
     source = random.Random(f"{algorithm} {towards}")
-    return EspKeys(transform, auth, source.randbytes(encryption), source.randbytes(authentication))
+    return SaKeys(transform, auth, source.randbytes(encryption), source.randbytes(authentication))
 
 
-def associations(flow: dict[str, Any]) -> tuple[EspSa, EspSa]:
+def associations(flow: dict[str, Any]) -> tuple[SimplexSa, SimplexSa]:
     """Give the outbound and inbound SA of a flow described in JSON, seen from this end."""
     here, there = ip_address(flow["here"]), ip_address(flow["there"])
     selector = Selector(
@@ -76,7 +77,7 @@ def associations(flow: dict[str, Any]) -> tuple[EspSa, EspSa]:
     )
     ends = ((Direction.OUTBOUND, there, here), (Direction.INBOUND, here, there))
     outbound, inbound = (
-        EspSa(
+        SimplexSa(
             SaKey(direction, destination, 0x1000 + flow.get("number", 0)),
             source,
             keys(flow["algorithm"], str(destination)),
@@ -116,7 +117,9 @@ def open_gateway(wanted: dict[str, Any]) -> tuple[DataPlane, UdpSockets]:
         outbound, inbound = associations(flow)
         plane.submit(InstallSa(1, inbound), loop.time())
         plane.submit(InstallSa(2, outbound), loop.time())
-        plane.submit(InstallFlow(3, outbound.selector, outbound.key, "static"), loop.time())
+        plane.submit(
+            InstallFlow(3, Flow(outbound.selector), (outbound.key,), "static"), loop.time()
+        )
     if any(not isinstance(answer, Done) for answer in reports):
         raise SystemExit(f"refused: {reports}")
     return plane, udp

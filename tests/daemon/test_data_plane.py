@@ -18,15 +18,16 @@ from isakmpd.ike.ipsec import (
     Answer,
     Direction,
     Done,
-    EspKeys,
-    EspSa,
     Event,
+    Flow,
     InstallFlow,
     InstallSa,
     IpsecStack,
     RemoveFlow,
     SaKey,
+    SaKeys,
     Selector,
+    SimplexSa,
     StackRefused,
     UdpEncapsulation,
 )
@@ -50,10 +51,10 @@ from tests.esp import packets
 
 WEST, EAST = ip_address("192.0.2.1"), ip_address("192.0.2.2")
 SELECTOR = Selector(ip_network("10.1.0.0/16"), ip_network("10.2.0.0/16"))
-OUTBOUND = EspSa(
+OUTBOUND = SimplexSa(
     SaKey(Direction.OUTBOUND, EAST, 0x1000),
     WEST,
-    EspKeys(EspTransform.AES_GCM_16, AuthenticationAlgorithm.NONE, bytes(20), b""),
+    SaKeys(EspTransform.AES_GCM_16, AuthenticationAlgorithm.NONE, bytes(20), b""),
     EncapsulationMode.TUNNEL,
     SELECTOR,
     64,
@@ -182,7 +183,7 @@ class World:
             callback()
 
 
-FLOW = InstallFlow(2, SELECTOR, OUTBOUND.key, "west-east")
+FLOW = InstallFlow(2, Flow(SELECTOR), (OUTBOUND.key,), "west-east")
 
 
 @pytest.fixture
@@ -222,7 +223,7 @@ def test_a_flow_without_its_sa_is_refused_and_routes_nothing(world: World) -> No
 
 def test_a_selector_no_rule_expresses_is_refused(world: World) -> None:
     odd = Selector(SELECTOR.local, SELECTOR.remote, 1, 0, 8)
-    answers = world.submit(InstallSa(1, OUTBOUND), InstallFlow(2, odd, OUTBOUND.key, "x"))
+    answers = world.submit(InstallSa(1, OUTBOUND), InstallFlow(2, Flow(odd), (OUTBOUND.key,), "x"))
     assert isinstance(answers[1], StackRefused)
     assert "names a port without" in answers[1].reason
     assert world.host.installed == []
@@ -240,19 +241,21 @@ def test_a_rule_the_kernel_refuses_undoes_the_others(world: World, tmp_path: Pat
 
 def test_flows_share_what_they_share_until_the_last_is_gone(world: World) -> None:
     other = Selector(SELECTOR.local, ip_network("10.3.0.0/16"))
-    world.submit(InstallSa(1, OUTBOUND), FLOW, InstallFlow(3, other, OUTBOUND.key, "other"))
-    world.submit(RemoveFlow(SELECTOR))
+    world.submit(
+        InstallSa(1, OUTBOUND), FLOW, InstallFlow(3, Flow(other), (OUTBOUND.key,), "other")
+    )
+    world.submit(RemoveFlow(Flow(SELECTOR)))
     assert [item.destination for item in world.host.installed if isinstance(item, Rule)][-1] == (
         other.remote
     )
     assert len(world.host.installed) == 5
-    world.submit(RemoveFlow(other), RemoveFlow(other))
+    world.submit(RemoveFlow(Flow(other)), RemoveFlow(Flow(other)))
     assert world.host.installed == []
 
 
 def test_closing_leaves_nothing_anywhere(world: World, tmp_path: Path) -> None:
     six = Selector(ip_network("fd01::/64"), ip_network("::/0"))
-    world.submit(InstallSa(1, OUTBOUND), FLOW, InstallFlow(3, six, OUTBOUND.key, "six"))
+    world.submit(InstallSa(1, OUTBOUND), FLOW, InstallFlow(3, Flow(six), (OUTBOUND.key,), "six"))
     world.plane.close()
     assert world.host.installed == []
     assert world.loop.readers == {}
@@ -304,7 +307,7 @@ def test_device_and_table_are_the_first_that_are_free(tmp_path: Path) -> None:
 
 
 def test_packets_go_out_in_udp_and_come_back(world: World) -> None:
-    inbound = EspSa(
+    inbound = SimplexSa(
         SaKey(Direction.INBOUND, EAST, 0x1000),
         WEST,
         OUTBOUND.keys,
@@ -340,7 +343,7 @@ def test_what_the_network_refuses_is_counted(world: World) -> None:
 
 
 def test_a_raw_packet_without_a_raw_socket_is_counted(world: World) -> None:
-    raw = EspSa(
+    raw = SimplexSa(
         SaKey(Direction.OUTBOUND, EAST, 0x2000),
         WEST,
         OUTBOUND.keys,
@@ -349,7 +352,7 @@ def test_a_raw_packet_without_a_raw_socket_is_counted(world: World) -> None:
         64,
         None,
     )
-    world.submit(InstallSa(1, raw), InstallFlow(2, SELECTOR, raw.key, "raw"))
+    world.submit(InstallSa(1, raw), InstallFlow(2, Flow(SELECTOR), (raw.key,), "raw"))
     world.host.far.send(packets.udp4())
     world.readable()
     assert world.plane.drops == {"network: EAFNOSUPPORT": 1}

@@ -79,7 +79,7 @@ def agreed(daemon: Daemon, quick: QuickMode) -> bool:
     return (
         keys[Direction.OUTBOUND, ours] == quick.inbound_keys
         and keys[Direction.INBOUND, theirs] == quick.outbound_keys
-        and daemon.stack.flows[pair.outbound.selector] == pair.outbound.key
+        and pair.outbound.key in {key for keys in daemon.stack.flows.values() for key in keys}
     )
 
 

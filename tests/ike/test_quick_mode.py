@@ -144,8 +144,8 @@ def test_the_connection_is_found_by_both_ids() -> None:
     """And names the SAs."""
     daemon, _, _ = joined()
     assert [pair.name for pair in daemon.snapshot.ipsec_sas] == ["lan"]
-    (selector,) = daemon.stack.flows
-    assert (selector.local, selector.remote) == (
+    (flow,) = daemon.stack.flows
+    assert (flow.selector.local, flow.selector.remote) == (
         IPv4Network("10.1.0.0/24"),
         IPv4Network("10.2.0.0/24"),
     )

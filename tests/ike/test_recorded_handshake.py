@@ -90,7 +90,7 @@ def original(role: End, monkeypatch: pytest.MonkeyPatch) -> Daemon:
     daemon = Daemon(config, entropy=RecordedEntropy(role), address=ADDRESSES[role])
     own = 1 if role == "initiator" else 0
     spis = iter([int.from_bytes(quick.keymat[own].spi) for quick in RECORD.quick_modes])
-    monkeypatch.setattr(daemon.stack.spis, "allocate", lambda: next(spis))
+    monkeypatch.setattr(daemon.stack.spis, "allocate", lambda _protocol: next(spis))
     return daemon
 
 

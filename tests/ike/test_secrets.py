@@ -1,6 +1,6 @@
 """Keys stay out of everything that is written down."""
 
-from isakmpd.ike.ipsec import EspSa
+from isakmpd.ike.ipsec import SimplexSa
 from isakmpd.wire.numbers import NotifyType
 from tests.ike.daemon import Daemon, configuration
 from tests.ike.offers import Phase1
@@ -60,7 +60,7 @@ def test_no_secret_is_written_by_a_responder() -> None:
     answer_main_mode(daemon, peer)
     quick = proposal(peer)
     answer_quick_mode(daemon, quick)
-    assert any(isinstance(getattr(r, "sa", None), EspSa) for r in daemon.requests)
+    assert any(isinstance(getattr(r, "sa", None), SimplexSa) for r in daemon.requests)
     daemon.hears(peer.protected(peer.notify(NotifyType.R_U_THERE, bytes(4)), message_id=4))
     daemon.hears(b"garbage")
     assert_unwritten(daemon, secrets_of(peer, quick))

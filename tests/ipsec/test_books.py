@@ -13,9 +13,8 @@ from isakmpd.ike.ipsec import (
     Answer,
     Direction,
     Done,
-    EspKeys,
-    EspSa,
     Event,
+    Flow,
     HardExpired,
     InboundSeen,
     InstallFlow,
@@ -25,8 +24,10 @@ from isakmpd.ike.ipsec import (
     RemoveFlow,
     RemoveSa,
     SaKey,
+    SaKeys,
     SaUsage,
     Selector,
+    SimplexSa,
     SoftExpired,
     SpiAllocated,
     StackRefused,
@@ -40,9 +41,9 @@ from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, Esp
 
 WEST, EAST, ELSEWHERE = (ip_address(f"192.0.2.{host}") for host in (1, 2, 3))
 WEST_LAN, EAST_LAN = ip_network("10.1.0.0/16"), ip_network("10.2.0.0/16")
-KEYS = EspKeys(EspTransform.AES_GCM_16, AuthenticationAlgorithm.NONE, bytes(20), b"")
+KEYS = SaKeys(EspTransform.AES_GCM_16, AuthenticationAlgorithm.NONE, bytes(20), b"")
 PACKET = InnerPacket(ip_address("10.1.0.1"), ip_address("10.2.0.1"), bytes(100))
-OUTBOUND = EspSa(
+OUTBOUND = SimplexSa(
     SaKey(Direction.OUTBOUND, EAST, 0x1000),
     WEST,
     KEYS,
@@ -72,7 +73,7 @@ def pair() -> tuple[MemoryStack, MemoryStack, Reports]:
     west = MemoryStack(lambda _: None, random.Random(1).randbytes)
     east = MemoryStack(reports.append, random.Random(2).randbytes)
     west.submit(InstallSa(1, OUTBOUND), 0)
-    west.submit(InstallFlow(2, OUTBOUND.selector, OUTBOUND.key, "west-east"), 0)
+    west.submit(InstallFlow(2, Flow(OUTBOUND.selector), (OUTBOUND.key,), "west-east"), 0)
     east.submit(InstallSa(3, INBOUND), 0)
     reports.clear()
     return west, east, reports
@@ -123,7 +124,7 @@ def test_usage_is_known_for_installed_sas_only(stack: tuple[NoStack, Reports]) -
 
 def test_a_flow_needs_its_sa(stack: tuple[NoStack, Reports]) -> None:
     none, reports = stack
-    none.submit(InstallFlow(7, OUTBOUND.selector, OUTBOUND.key, "west-east"), 0)
+    none.submit(InstallFlow(7, Flow(OUTBOUND.selector), (OUTBOUND.key,), "west-east"), 0)
     assert isinstance(reports[0], StackRefused)
     assert not none.flows
 
@@ -131,11 +132,11 @@ def test_a_flow_needs_its_sa(stack: tuple[NoStack, Reports]) -> None:
 def test_a_moved_peer_keeps_its_flow(stack: tuple[NoStack, Reports]) -> None:
     none, _ = stack
     none.submit(InstallSa(1, OUTBOUND), 0)
-    none.submit(InstallFlow(2, OUTBOUND.selector, OUTBOUND.key, "west-east"), 0)
+    none.submit(InstallFlow(2, Flow(OUTBOUND.selector), (OUTBOUND.key,), "west-east"), 0)
     udp = UdpEncapsulation(4500, 1024)
     none.submit(UpdateSa(OUTBOUND.key, WEST, ELSEWHERE, udp), 0)
     moved = SaKey(Direction.OUTBOUND, ELSEWHERE, 0x1000)
-    assert none.flows == {OUTBOUND.selector: moved}
+    assert none.flows == {Flow(OUTBOUND.selector): (moved,)}
     assert none.sas[moved].udp == udp
     assert none.usage(OUTBOUND.key) is None
     assert none.usage(moved) is not None
@@ -145,7 +146,7 @@ def test_close_leaves_nothing(stack: tuple[NoStack, Reports]) -> None:
     none, _ = stack
     none.submit(InstallSa(1, INBOUND), 0)
     none.submit(InstallSa(2, OUTBOUND), 0)
-    none.submit(InstallFlow(3, OUTBOUND.selector, OUTBOUND.key, "west-east"), 0)
+    none.submit(InstallFlow(3, Flow(OUTBOUND.selector), (OUTBOUND.key,), "west-east"), 0)
     none.close()
     assert (none.sas, none.flows, len(none.spis)) == ({}, {}, 0)
 
@@ -188,9 +189,9 @@ def test_memory_uses_the_narrowest_flow() -> None:
     narrow = replace(OUTBOUND, key=SaKey(Direction.OUTBOUND, EAST, 0x2000))
     west.submit(InstallSa(4, narrow), 0)
     selector = Selector(WEST_LAN, ip_network("10.2.0.1/32"))
-    west.submit(InstallFlow(5, selector, narrow.key, "host"), 0)
+    west.submit(InstallFlow(5, Flow(selector), (narrow.key,), "host"), 0)
     assert sealed(west).spi == 0x2000
-    west.submit(RemoveFlow(selector), 0)
+    west.submit(RemoveFlow(Flow(selector)), 0)
     assert sealed(west).spi == 0x1000
 
 
@@ -211,7 +212,7 @@ def test_memory_reports_soft_and_hard_limits_once() -> None:
     reports: Reports = []
     west = MemoryStack(reports.append, random.Random(1).randbytes)
     west.submit(InstallSa(1, replace(OUTBOUND, soft_octets=200, hard_octets=300)), 0)
-    west.submit(InstallFlow(2, OUTBOUND.selector, OUTBOUND.key, "west-east"), 0)
+    west.submit(InstallFlow(2, Flow(OUTBOUND.selector), (OUTBOUND.key,), "west-east"), 0)
     reports.clear()
     carried = [west.seal(PACKET, 0) is not None for _ in range(5)]
     assert carried == [True, True, True, False, False]

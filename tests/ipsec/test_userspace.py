@@ -17,9 +17,8 @@ from isakmpd.ike.ipsec import (
     Answer,
     Direction,
     Done,
-    EspKeys,
-    EspSa,
     Event,
+    Flow,
     HardExpired,
     InboundSeen,
     InstallFlow,
@@ -29,8 +28,10 @@ from isakmpd.ike.ipsec import (
     RemoveFlow,
     RemoveSa,
     SaKey,
+    SaKeys,
     SaUsage,
     Selector,
+    SimplexSa,
     SoftExpired,
     SpiAllocated,
     StackRefused,
@@ -46,8 +47,8 @@ from tests.esp import packets
 WEST, EAST, ELSEWHERE = (ip_address(f"192.0.2.{host}") for host in (1, 2, 3))
 SELECTOR = Selector(ip_network("10.1.0.0/16"), ip_network("10.2.0.0/16"))
 SELECTOR6 = Selector(ip_network("fd01::/16"), ip_network("fd02::/16"))
-GCM = EspKeys(EspTransform.AES_GCM_16, AuthenticationAlgorithm.NONE, bytes(20), b"")
-OUTBOUND = EspSa(
+GCM = SaKeys(EspTransform.AES_GCM_16, AuthenticationAlgorithm.NONE, bytes(20), b"")
+OUTBOUND = SimplexSa(
     SaKey(Direction.OUTBOUND, EAST, 0x1000),
     WEST,
     GCM,
@@ -78,11 +79,11 @@ class Side:
     def to_wire(self, packet: bytes, path: OuterPath, traffic_class: int) -> None:
         self.wire.append((packet, path, traffic_class))
 
-    def install(self, sa: EspSa, flow: Selector | None = None) -> None:
+    def install(self, sa: SimplexSa, flow: Selector | None = None) -> None:
         """Install an SA, with a flow through it, and see both accepted."""
         self.stack.submit(InstallSa(1, sa), 0)
         if flow is not None:
-            self.stack.submit(InstallFlow(2, flow, sa.key, "west-east"), 0)
+            self.stack.submit(InstallFlow(2, Flow(flow), (sa.key,), "west-east"), 0)
         assert all(isinstance(answer, Done) for answer in self.reports)
         self.reports.clear()
 
@@ -198,7 +199,7 @@ def test_only_packets_within_the_selector_arrive(
 
 
 def _cipher() -> EspCipher:
-    return cipher_for(GCM.transform, GCM.authentication, GCM.encryption_key, b"", bytes)
+    return cipher_for(EspTransform.AES_GCM_16, GCM.authentication, GCM.encryption_key, b"", bytes)
 
 
 def test_flow_confidentiality_padding_is_taken_off(east: Side) -> None:
@@ -232,9 +233,9 @@ def test_the_narrowest_flow_takes_the_packet(west: Side) -> None:
     assert spi_for(packets.udp4()) == 0x3000
     assert spi_for(packets.ping4()) == 0x2000
     assert spi_for(packets.udp4(dst="10.2.0.2")) == 0x1000
-    west.stack.submit(RemoveFlow(narrower), 0)
+    west.stack.submit(RemoveFlow(Flow(narrower)), 0)
     assert spi_for(packets.udp4()) == 0x2000
-    west.stack.submit(RemoveFlow(narrow), 0)
+    west.stack.submit(RemoveFlow(Flow(narrow)), 0)
     assert spi_for(packets.udp4()) == 0x1000
 
 
@@ -439,7 +440,7 @@ def test_congestion_marks_come_inside_and_unmarkable_packets_are_dropped(
         (replace(OUTBOUND, selector=Selector(SELECTOR.local, SELECTOR6.remote)), "famil"),
     ],
 )
-def test_sas_it_cannot_carry_are_refused_in_a_sentence(sa: EspSa, reason: str) -> None:
+def test_sas_it_cannot_carry_are_refused_in_a_sentence(sa: SimplexSa, reason: str) -> None:
     side = Side()
     side.stack.submit(InstallSa(9, sa), 0)
     (answer,) = side.reports
@@ -451,9 +452,9 @@ def test_sas_it_cannot_carry_are_refused_in_a_sentence(sa: EspSa, reason: str) -
 
 def test_flows_it_cannot_carry_are_refused(west: Side) -> None:
     unknown = replace(OUTBOUND.key, spi=0x7777)
-    west.stack.submit(InstallFlow(4, SELECTOR, unknown, "x"), 0)
+    west.stack.submit(InstallFlow(4, Flow(SELECTOR), (unknown,), "x"), 0)
     mixed = Selector(SELECTOR.local, SELECTOR6.remote)
-    west.stack.submit(InstallFlow(5, mixed, OUTBOUND.key, "x"), 0)
+    west.stack.submit(InstallFlow(5, Flow(mixed), (OUTBOUND.key,), "x"), 0)
     assert [answer.request for answer in west.reports if isinstance(answer, StackRefused)] == [4, 5]
     assert west.sends(packets.udp4())
 
@@ -468,8 +469,8 @@ def test_nat_t_names_of_tunnel_mode_mean_tunnel_mode(mode: EncapsulationMode) ->
 def test_removing_what_is_not_there_is_no_error(west: Side) -> None:
     for key in (OUTBOUND.key, OUTBOUND.key, INBOUND.key):
         west.stack.submit(RemoveSa(key), 0)
-    west.stack.submit(RemoveFlow(SELECTOR), 0)
-    west.stack.submit(RemoveFlow(SELECTOR), 0)
+    west.stack.submit(RemoveFlow(Flow(SELECTOR)), 0)
+    west.stack.submit(RemoveFlow(Flow(SELECTOR)), 0)
     west.stack.submit(UpdateSa(OUTBOUND.key, WEST, EAST, None), 0)
     assert west.reports == []
 

@@ -11,7 +11,7 @@ import pytest
 
 from isakmpd.ike import main_mode, negotiation, quick_mode
 from isakmpd.ike.exchange import Exchange
-from isakmpd.ike.ipsec import Direction, EspSa
+from isakmpd.ike.ipsec import Direction, SimplexSa
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.liveness import Liveness
@@ -163,9 +163,9 @@ def forget_message_ids(patch: pytest.MonkeyPatch) -> None:
 def install_inbound_late(patch: pytest.MonkeyPatch) -> None:
     """The responder's answer leaves before its inbound SA exists."""
     install = Phase2Exchange.install
-    held: dict[Phase2Exchange, EspSa] = {}
+    held: dict[Phase2Exchange, SimplexSa] = {}
 
-    async def late(self: Phase2Exchange, sa: EspSa) -> None:
+    async def late(self: Phase2Exchange, sa: SimplexSa) -> None:
         if not self.initiator and sa.key.direction is Direction.INBOUND:
             held[self] = sa
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 from isakmpd.crypto.secret import Secret
 from isakmpd.wire.addresses import Address, Network
@@ -54,15 +55,23 @@ class Lifetime:
 
 @dataclass(frozen=True, slots=True)
 class Phase1Transform:
-    """Hold one ISAKMP transform section; ``key_length`` in bits, None when the tag is absent."""
+    """Hold one ISAKMP transform section; ``key_length`` in bits, None when the tag is absent.
+
+    An algorithm that is None is ANY: whatever a peer offers will do, and nothing is offered.
+    """
 
     section: str
-    encryption: EncryptionAlgorithm
-    hash: HashAlgorithm
-    authentication: AuthenticationMethod
-    group: GroupDescription
+    encryption: EncryptionAlgorithm | None
+    hash: HashAlgorithm | None
+    authentication: AuthenticationMethod | None
+    group: GroupDescription | None
     key_length: OfferAccept | None
     lifetimes: tuple[Lifetime, ...]
+
+    @property
+    def has_any(self) -> bool:
+        """Tell whether an algorithm is ANY."""
+        return None in (self.encryption, self.hash, self.authentication, self.group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +112,12 @@ class Suite:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Hold one ISAKMP-peer section; ``address`` is None where it has none (a Default peer)."""
+    """Hold one ISAKMP-peer section; ``address`` is None where it has none (a Default peer).
+
+    ``hmac_block`` is the block in octets to which keys of HMAC-SHA2-384 and -512 are padded, None
+    where the peer's vendor ID decides. ``remote_id_any`` accepts whatever identity is proved.
+    ``mode_config`` has a transaction exchange follow phase 1.
+    """
 
     section: str
     configuration: str  # the section that lists the transforms
@@ -115,27 +129,68 @@ class Peer:
     pre_shared_key: Secret | None = None
     local_id: Identity | None = None
     remote_id: Identity | None = None
+    remote_id_any: bool = False
+    hmac_block: int | None = None
+    mode_config: bool = False
+
+    @property
+    def offered_transforms(self) -> tuple[Phase1Transform, ...]:
+        """Give the transforms that name their algorithms: nobody can offer ANY."""
+        return tuple(transform for transform in self.transforms if not transform.has_any)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPool:
+    """Hold one IKECFG-ID section: what a peer of that identity is told, or asked for.
+
+    ``push`` sends SET by itself, else a REQUEST asks for ``wanted``, or a peer's is answered.
+    """
+
+    section: str
+    push: bool
+    address: Address | None = None
+    netmask: Address | None = None
+    networks: tuple[Network, ...] = ()
+    name_servers: tuple[Address, ...] = ()
+    netbios_servers: tuple[Address, ...] = ()
+    dhcp_servers: tuple[Address, ...] = ()
+    lifetime: int = 1200  # seconds
+    wanted: tuple[str, ...] = ()  # tag names
 
 
 @dataclass(frozen=True, slots=True)
 class ClientId:
-    """Hold one IPsec-ID section: the packets at one end; protocol and port 0 mean any."""
+    """Hold one IPsec-ID section: the packets at one end; protocol and port 0 mean any.
+
+    ``any_port`` is ``Port= any``: each port of the protocol, the peer's choice in the selector.
+    """
 
     section: str
     network: Network
     protocol: int = 0
     port: int = 0
+    any_port: bool = False
 
     def __str__(self) -> str:
         suffix = f" protocol {self.protocol} port {self.port}" if self.protocol else ""
         return f"{self.network}{suffix}"
 
 
+class WithoutSa(Enum):
+    """Tell what becomes of a connection's packets while it has no SA."""
+
+    BLOCK = "block"
+    CLEAR = "clear"
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """Hold one IPsec-connection section.
 
-    ``always_up``: listed in ``[Phase 2]:Connections``. ``passive``: answers the peer's quick mode.
+    ``listed``: in ``[Phase 2]:Connections``, so that its packets never leave in clear unless
+    ``without_sa`` says so. ``always_up``: listed, and begun by itself. ``on_demand``: listed, and
+    begun when packets want it. ``passive``: answers the peer's quick mode. ``accept_any_suite``:
+    answers whatever the peer offers, as the original did.
     """
 
     section: str
@@ -146,6 +201,10 @@ class Connection:
     remote: ClientId | None
     always_up: bool
     passive: bool
+    listed: bool = False
+    on_demand: bool = False
+    without_sa: WithoutSa = WithoutSa.BLOCK
+    accept_any_suite: bool = False
 
     @property
     def offered_suites(self) -> tuple[Suite, ...]:
@@ -163,6 +222,7 @@ class General:
     dpd_check_interval: int = 30  # 0: never ask
     nat_t_keepalive: int = 20
     delete_sas: bool = True
+    renegotiate_on_hup: bool = False
     use_keynote: bool = True
     ipsec_stack: str = "auto"  # auto, xfrm, pfkey, userspace, none
     listen_on: tuple[str, ...] = ()
@@ -191,6 +251,8 @@ class Configuration:
     peer_by_address: Mapping[Address, str]
     default_peer: str | None
     connections: Mapping[str, Connection]
+    keys_by_id: Mapping[str, Secret] = field(default_factory=dict)  # by an identity's text
+    address_pools: Mapping[str, AddressPool] = field(default_factory=dict)  # by lower-case section
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()  # what works and should still be looked at
     unused: tuple[Problem, ...] = ()  # what is written and was never asked for

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from isakmpd.config.lexer import Binding
 from isakmpd.config.model import ClientId, Configuration
 from isakmpd.control.printable import printable
-from isakmpd.ike.ipsec import EspSa, SaUsage
+from isakmpd.ike.ipsec import SaUsage, SimplexSa
 from isakmpd.ike.snapshot import (
     ConnectionSnapshot,
     ExchangeSnapshot,
@@ -118,7 +118,7 @@ def _ipsec_sa(number: int, sa: IpsecSaSnapshot) -> Iterator[str]:
         yield from _usage(direction, usage)
 
 
-def _usage(sa: EspSa, usage: SaUsage | None) -> Iterator[str]:
+def _usage(sa: SimplexSa, usage: SaUsage | None) -> Iterator[str]:
     if usage is not None:
         direction = sa.key.direction.value
         yield f"sa_report: {direction} {usage.packets} packets {usage.octets} octets"

@@ -1,139 +1,98 @@
-"""Agree on a secret by Diffie-Hellman, in the MODP groups of RFC 2409 section 6 and RFC 3526."""
+"""Agree on a secret by Diffie-Hellman, in the MODP groups and on the curves IKE has numbers for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from typing import NamedTuple
+from typing import Protocol
 
-from Crypto.Math.Numbers import Integer
-
-from isakmpd.crypto.secret import Secret
+from isakmpd.crypto import ecp, modp
 from isakmpd.wire.numbers import GroupDescription
-
-if Integer.__name__ != "IntegerNat":
-    raise ImportError(
-        f"pycryptodome computes with {Integer.__name__}, which leaks private exponents by timing;"
-        " its constant-time arithmetic (IntegerNat, version 4 and later) is missing here"
-    )
 
 
 class InvalidPublicValue(Exception):  # noqa: N818 - a verdict on the peer's octets
     """Say that a peer's public value is none of the group's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Modp:
-    """Describe a MODP group with generator 2.
+class PrivateKey(Protocol):
+    """Keep one end's secret of one exchange."""
 
-    ``bits`` is the modulus' size, ``k`` the number that makes the RFC's formula a safe prime.
-    ``exponent`` is the size in octets of our private exponents: twice the group's strength by the
-    first estimate of RFC 3526 section 8 and by NIST SP 800-56A appendix D, and 256 bits at least,
-    which is as much for the small groups that neither lists. A safe prime has no small subgroups
-    for a short exponent to leak into.
-    """
+    @property
+    def public(self) -> bytes:
+        """Give the public value, ``public_length`` octets."""
 
-    bits: int
-    k: int
-    exponent: int
+    def shared_secret(self, peer_public: bytes) -> bytes:
+        """Compute ``shared_length`` octets of ``public_length`` ones.
+
+        Raises ValueError with what is wrong with a value that is none of the group's.
+        """
 
 
-SUPPORTED: dict[GroupDescription, Modp] = {
-    GroupDescription.MODP_768: Modp(768, 149686, 32),
-    GroupDescription.MODP_1024: Modp(1024, 129093, 32),
-    GroupDescription.MODP_1536: Modp(1536, 741804, 32),
-    GroupDescription.MODP_2048: Modp(2048, 124476, 32),
-    GroupDescription.MODP_3072: Modp(3072, 1690314, 33),
-    GroupDescription.MODP_4096: Modp(4096, 240904, 38),
-    GroupDescription.MODP_6144: Modp(6144, 929484, 44),
-    GroupDescription.MODP_8192: Modp(8192, 4743158, 50),
-}
+class Group(Protocol):
+    """Say what a group's values look like, in octets, and make keys in it."""
+
+    @property
+    def public_length(self) -> int: ...  # noqa: D102 - see the class
+
+    @property
+    def shared_length(self) -> int: ...  # noqa: D102
+
+    @property
+    def entropy_octets(self) -> int: ...  # noqa: D102
+
+    def private_key(self, entropy: bytes) -> PrivateKey:
+        """Make a key of ``entropy_octets`` random octets, always the same of the same."""
 
 
-def _modp(group: GroupDescription) -> Modp:
-    modp = SUPPORTED.get(group)
-    if modp is None:
-        raise ValueError(f"group {group} is not supported")
-    return modp
+# Not here, for want of a kept library that computes with them in constant time: BP_224, which
+# OpenSSL has but cryptography does not offer, and the curves over binary fields, EC2N_155 and 185.
+SUPPORTED: dict[GroupDescription, Group] = {**modp.GROUPS, **ecp.GROUPS}
+
+
+def _group(description: GroupDescription) -> Group:
+    group = SUPPORTED.get(description)
+    if group is None:
+        raise ValueError(f"group {description} is not supported")
+    return group
 
 
 def public_length(group: GroupDescription) -> int:
-    """Give the octets of a public value and of the shared secret; ValueError outside SUPPORTED."""
-    return _modp(group).bits // 8
+    """Give the octets of a public value; raises ValueError outside SUPPORTED."""
+    return _group(group).public_length
 
 
-def _pi_times_two_to(bits: int) -> int:
-    """Compute [2^bits pi] by Machin's formula, pi = 16 arctan(1/5) - 4 arctan(1/239)."""
-    guard = 64
-    one = 1 << (bits + guard)
-
-    def arctan_of_inverse(x: int) -> int:
-        power = total = one // x
-        divisor = 1
-        while power:
-            power //= -x * x
-            divisor += 2
-            total += power // divisor
-        return total
-
-    return (16 * arctan_of_inverse(5) - 4 * arctan_of_inverse(239)) >> guard
-
-
-@cache
-def prime(group: GroupDescription) -> int:
-    """Compute 2^n - 2^(n-64) - 1 + 2^64 * ([2^(n-130) pi] + k) (RFC 3526); public, not secret."""
-    modp = _modp(group)
-    n = modp.bits
-    return (1 << n) - (1 << (n - 64)) - 1 + ((_pi_times_two_to(n - 130) + modp.k) << 64)
-
-
-class _Arithmetic(NamedTuple):
-    """Keep a group's numbers in the form the library computes with, its precomputations inside."""
-
-    modulus: Integer
-    generator: Integer
-
-
-@cache
-def _arithmetic(group: GroupDescription) -> _Arithmetic:
-    length = public_length(group)
-    modulus = Integer.from_bytes(prime(group).to_bytes(length))
-    return _Arithmetic(modulus, Integer.from_bytes((2).to_bytes(length)))
+def shared_length(group: GroupDescription) -> int:
+    """Give the octets of the shared secret; raises ValueError outside SUPPORTED."""
+    return _group(group).shared_length
 
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """Hold one exchange's private exponent and its public value, padded to the group's length."""
+    """Hold one exchange's private key and its public value at the group's full length."""
 
     group: GroupDescription
     public: bytes = field(repr=False)
-    _exponent: Secret = field(repr=False, compare=False)
+    _private: PrivateKey = field(repr=False, compare=False)
 
     def shared_secret(self, peer_public: bytes) -> bytes:
-        """Compute g^xy, as long as a public value.
+        """Compute g^xy at full length, of which a curve gives the X only.
 
-        Raises InvalidPublicValue unless the peer's value has the group's length and lies between
-        1 and p-1 exclusively. Takes from 0.1 ms (group 2) to 6 ms (group 18); other threads run on.
+        Raises InvalidPublicValue unless the peer's value has the group's length and is one of its
+        elements, 1 and p-1 excepted.
         """
         length = public_length(self.group)
         if len(peer_public) != length:
             raise InvalidPublicValue(
                 f"{self.group} public value of {len(peer_public)} octets, expected {length}"
             )
-        if not 1 < int.from_bytes(peer_public) < prime(self.group) - 1:
-            raise InvalidPublicValue(f"{self.group} public value outside 2..p-2")
-        return _power(self.group, Integer.from_bytes(peer_public), self._exponent)
-
-
-def _power(group: GroupDescription, base: Integer, exponent: Secret) -> bytes:
-    # The time taken depends on the operands' lengths in octets, which are the group's, not on
-    # their values; from_bytes keeps leading zeros, a conversion from int would not.
-    secret = Integer.from_bytes(exponent.reveal())
-    return pow(base, secret, _arithmetic(group).modulus).to_bytes(public_length(group))
+        try:
+            return self._private.shared_secret(peer_public)
+        except ValueError as fault:
+            raise InvalidPublicValue(f"{self.group} public value {fault}") from fault
 
 
 def generate(group: GroupDescription, entropy: Callable[[int], bytes]) -> KeyPair:
     """Make a key pair of ``entropy(count)``'s octets; raises ValueError for a group unsupported."""
-    exponent = Secret(entropy(_modp(group).exponent))
-    return KeyPair(group, _power(group, _arithmetic(group).generator, exponent), exponent)
+    kind = _group(group)
+    private = kind.private_key(entropy(kind.entropy_octets))
+    return KeyPair(group, private.public, private)

@@ -25,7 +25,6 @@ from isakmpd.daemon.tun import Tun
 from isakmpd.daemon.udp_runs import Run
 from isakmpd.ike.ipsec import (
     Answer,
-    EspSa,
     Event,
     InstallFlow,
     InstallSa,
@@ -34,6 +33,7 @@ from isakmpd.ike.ipsec import (
     SaKey,
     SaUsage,
     Selector,
+    SimplexSa,
     StackRefused,
     UpdateSa,
 )
@@ -95,6 +95,7 @@ class DataPlane:
     """
 
     name = "userspace"
+    capabilities = UserspaceStack.capabilities
 
     def __init__(
         self, surroundings: Surroundings, report: Callable[[Answer | Event], None]
@@ -170,7 +171,7 @@ class DataPlane:
             case InstallFlow():
                 self._install_flow(request, now)
             case RemoveFlow():
-                self._routing.remove(request.selector)
+                self._routing.remove(request.flow.selector)
                 self._stack.submit(request, now)
             case InstallSa():
                 self._stack.submit(request, now)
@@ -201,20 +202,21 @@ class DataPlane:
         self._journal.close(clean=clean)
 
     def _install_flow(self, request: InstallFlow, now: float) -> None:
-        reason = why_inexpressible(request.selector)
-        sa = self._stack.description(request.outbound)
+        selector = request.flow.selector
+        reason = why_inexpressible(selector)
+        sa = self._stack.description(request.outbound[0])
         if reason is None and sa is not None:
             try:
-                self._routing.add(request.selector, self._gateway_of(sa, request.selector))
+                self._routing.add(selector, self._gateway_of(sa, selector))
             except OSError as problem:
-                reason = f"no routing rule for {request.selector}: {problem.strerror}"
+                reason = f"no routing rule for {selector}: {problem.strerror}"
         if reason is not None:
             self._report(StackRefused(request.request, reason))
             return
         self._stack.submit(request, now)
         self._fit_device()
 
-    def _gateway_of(self, sa: EspSa, selector: Selector) -> Gateway:
+    def _gateway_of(self, sa: SimplexSa, selector: Selector) -> Gateway:
         """Describe the local end of a flow through ``sa``."""
         remote = selector.remote
         # Any address beyond will do; of everything, the peer's is one that has a route.

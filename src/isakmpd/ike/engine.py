@@ -82,7 +82,7 @@ class Engine:
             self._context.answered(message)
         elif isinstance(message, ipsec.UnknownSpi):
             self._negotiation.correspondence.unknown_spi(message)
-        else:
+        elif not isinstance(message, ipsec.Acquire | ipsec.PeerMoved):
             self._negotiation.ipsec_sas.on_event(message)
 
     def tick(self, now: float) -> None:

@@ -11,7 +11,16 @@ from enum import Enum
 from typing import Protocol
 
 from isakmpd.wire.addresses import Address, Network
-from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
+from isakmpd.wire.numbers import (
+    AhTransform,
+    AuthenticationAlgorithm,
+    EncapsulationMode,
+    EspTransform,
+    IpcompTransform,
+)
+from isakmpd.wire.numbers import Protocol as SecurityProtocol
+
+TransformId = EspTransform | AhTransform | IpcompTransform
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +46,14 @@ class Selector:
 
 
 @dataclass(frozen=True, slots=True)
-class EspKeys:
-    """Carry an ESP SA's algorithms and keys; keys stay out of every text form.
+class SaKeys:
+    """Carry an SA's algorithms and keys; keys stay out of every text form.
 
-    ``encryption_key`` includes the 4 octets of salt of a counter mode (RFC 4106 section 8.1).
-    ``authentication_key`` is empty for a combined-mode cipher.
+    ``encryption_key`` includes the 4 octets of salt of a counter mode (RFC 4106 section 8.1); AH
+    and IPCOMP have none. ``authentication_key`` is empty for a combined-mode cipher and IPCOMP.
     """
 
-    transform: EspTransform
+    transform: TransformId
     authentication: AuthenticationAlgorithm
     encryption_key: bytes = field(repr=False)
     authentication_key: bytes = field(repr=False)
@@ -67,23 +76,38 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class SaKey:
-    """Identify an installed SA the way the kernel does: destination and SPI, with its direction."""
+    """Identify an installed SA the way the kernel does (RFC 4301 section 4.1), and its direction.
+
+    ``spi`` is the CPI where the protocol is IPCOMP.
+    """
 
     direction: Direction
     destination: Address
     spi: int
+    protocol: SecurityProtocol = SecurityProtocol.IPSEC_ESP
 
     def __str__(self) -> str:
         return f"{self.direction.value} {self.spi:08x} to {self.destination}"
 
 
 @dataclass(frozen=True, slots=True)
-class EspSa:
-    """Describe one direction of an ESP SA, complete enough to install."""
+class OriginalAddresses:
+    """Give the ends of a transport mode SA as the peer knows them, which its checksums cover.
+
+    They differ from those on the wire where a NAT stands between (RFC 3947 section 5.2).
+    """
+
+    local: Address
+    remote: Address
+
+
+@dataclass(frozen=True, slots=True)
+class SimplexSa:
+    """Describe one direction of one protocol's SA, complete enough to install."""
 
     key: SaKey
     source: Address
-    keys: EspKeys
+    keys: SaKeys
     mode: EncapsulationMode  # TUNNEL or TRANSPORT
     selector: Selector
     replay_window: int  # packets; 0 switches the check off
@@ -91,6 +115,33 @@ class EspSa:
     soft_octets: int = 0  # 0: no limit
     hard_octets: int = 0
     connection: str = ""
+    originals: OriginalAddresses | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SaPair:
+    """Hold both directions of one protocol's SA."""
+
+    inbound: SimplexSa
+    outbound: SimplexSa
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Name the packets that go to one peer; peers behind one NAT can share a selector."""
+
+    selector: Selector
+    peer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Hold what a peer assigned by mode config: our addresses inside the tunnel, and servers."""
+
+    addresses: tuple[Network, ...] = ()  # each an address with its prefix length; hosts by default
+    name_servers: tuple[Address, ...] = ()
+    netbios_servers: tuple[Address, ...] = ()
+    expires_in: int | None = None  # seconds
 
 
 # Requests of the engine
@@ -98,10 +149,14 @@ class EspSa:
 
 @dataclass(frozen=True, slots=True)
 class AllocateSpi:
-    """Ask for an unused inbound SPI at ``destination``; answered SpiAllocated or StackRefused."""
+    """Ask for an unused inbound SPI at ``destination``; answered SpiAllocated or StackRefused.
+
+    For IPCOMP it is a CPI, of 16 bits.
+    """
 
     request: int
     destination: Address
+    protocol: SecurityProtocol = SecurityProtocol.IPSEC_ESP
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +165,7 @@ class ReleaseSpi:
 
     destination: Address
     spi: int
+    protocol: SecurityProtocol = SecurityProtocol.IPSEC_ESP
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +176,7 @@ class InstallSa:
     """
 
     request: int
-    sa: EspSa
+    sa: SimplexSa
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,25 +198,76 @@ class RemoveSa:
 
 @dataclass(frozen=True, slots=True)
 class InstallFlow:
-    """Send the selector's packets through an outbound SA, replacing the SA it used in place.
+    """Send the flow's packets through outbound SAs, replacing those it used in place.
 
-    Answered by Done or StackRefused (a selector the stack cannot express, a route that loops).
+    ``outbound`` is a bundle in the order in which its protocols are applied to a packet. Answered
+    by Done or StackRefused (a selector the stack cannot express, a route that loops).
     """
 
     request: int
-    selector: Selector
-    outbound: SaKey
+    flow: Flow
+    outbound: tuple[SaKey, ...]
     connection: str
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveFlow:
-    """Stop protecting the selector's packets; the path they had without us returns."""
+    """Stop sending the flow's packets through SAs; a guard, or else their own path, has them."""
+
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Never let the selector's packets leave in clear: without a flow they are refused.
+
+    With ``hold`` the first of them are queued for the flow to come, and Acquire is reported.
+    A guard of the same selector and connection is replaced. Answered by Done or StackRefused.
+    """
+
+    request: int
+    selector: Selector
+    connection: str
+    hold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unguard:
+    """Give the selector's packets the path they had before Guard."""
 
     selector: Selector
+    connection: str
 
 
-Request = AllocateSpi | ReleaseSpi | InstallSa | UpdateSa | RemoveSa | InstallFlow | RemoveFlow
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give this host what a peer assigned, in place of what it assigned before."""
+
+    request: int
+    peer: str
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take back what Assign gave for a peer."""
+
+    peer: str
+
+
+Request = (
+    AllocateSpi
+    | ReleaseSpi
+    | InstallSa
+    | UpdateSa
+    | RemoveSa
+    | InstallFlow
+    | RemoveFlow
+    | Guard
+    | Unguard
+    | Assign
+    | Withdraw
+)
 
 
 # Answers and events of the stack
@@ -176,7 +283,7 @@ class SpiAllocated:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Answer InstallSa and InstallFlow: it is in place."""
+    """Answer InstallSa, InstallFlow, Guard and Assign: it is in place."""
 
     request: int
 
@@ -219,8 +326,36 @@ class UnknownSpi:
     spi: int
 
 
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Report a packet of a guard that holds, for which there is no flow; rarely repeated."""
+
+    connection: str
+    packet: Selector  # the packet's own addresses, protocol and ports
+
+
+@dataclass(frozen=True, slots=True)
+class PeerMoved:
+    """Report that authentic new packets on an inbound SA come from another address or port."""
+
+    key: SaKey
+    source: Address
+    source_port: int
+
+
 Answer = SpiAllocated | Done | StackRefused
-Event = InboundSeen | SoftExpired | HardExpired | UnknownSpi
+Event = InboundSeen | SoftExpired | HardExpired | UnknownSpi | Acquire | PeerMoved
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """List what a stack can carry; what it cannot is neither offered nor accepted."""
+
+    stack: str
+    transforms: frozenset[tuple[SecurityProtocol, int]]
+    authentication: frozenset[AuthenticationAlgorithm]
+    modes: frozenset[EncapsulationMode]  # TUNNEL, TRANSPORT
+    bundles: bool  # several protocols in one suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +375,7 @@ class IpsecStack(Protocol):
     """
 
     name: str
+    capabilities: Capabilities
 
     def submit(self, request: Request, now: float) -> None:
         """Begin to carry out ``request``; ``now`` is in seconds."""

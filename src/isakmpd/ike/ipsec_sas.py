@@ -110,9 +110,9 @@ class IpsecSas:
             if isinstance(answer, ipsec.StackRefused):
                 self._context.log(f"{pair.name}: the flow cannot be installed: {answer.reason}")
 
-        key = pair.outbound.key
+        outbound = tuple(protocol.outbound.key for protocol in pair.bundle)
         self._context.ask(
-            lambda request: ipsec.InstallFlow(request, pair.selector, key, pair.name), answered
+            lambda request: ipsec.InstallFlow(request, pair.flow, outbound, pair.name), answered
         )
 
     # Ends
@@ -160,10 +160,11 @@ class IpsecSas:
         if heirs:
             self._inherit(pair, heirs)
         elif pair.active:
-            self._context.tell(ipsec.RemoveFlow(pair.selector))
+            self._context.tell(ipsec.RemoveFlow(pair.flow))
         pair.active = False
-        self._context.tell(ipsec.RemoveSa(pair.outbound.key))
-        self._context.tell(ipsec.RemoveSa(pair.inbound.key))
+        for protocol in pair.bundle:
+            self._context.tell(ipsec.RemoveSa(protocol.outbound.key))
+            self._context.tell(ipsec.RemoveSa(protocol.inbound.key))
         self._owner.ipsec_removed(pair)
         if tell_peer:
             self._owner.delete_spi(pair.isakmp, pair.inbound_spi, pair.hard_due)

@@ -70,18 +70,21 @@ def offer(peer: Peer) -> SecurityAssociation:
     """Build the SA payload of the initiator: one proposal, a transform for each configured one."""
     transforms = tuple(
         Transform(number, ISAKMP_TRANSFORM_KEY_IKE, _attributes(transform))
-        for number, transform in enumerate(peer.transforms)
+        for number, transform in enumerate(peer.offered_transforms)
     )
     proposal = Proposal(1, Protocol.ISAKMP, b"", transforms)
     return SecurityAssociation(Doi.IPSEC, SITUATION_IDENTITY_ONLY, (proposal,))
 
 
 def _attributes(transform: Phase1Transform) -> tuple[Attribute, ...]:
+    algorithms = (
+        (Phase1Attribute.ENCRYPTION_ALGORITHM, transform.encryption),
+        (Phase1Attribute.HASH_ALGORITHM, transform.hash),
+        (Phase1Attribute.AUTHENTICATION_METHOD, transform.authentication),
+        (Phase1Attribute.GROUP_DESCRIPTION, transform.group),
+    )
     attributes = [
-        Attribute.of(Phase1Attribute.ENCRYPTION_ALGORITHM, transform.encryption),
-        Attribute.of(Phase1Attribute.HASH_ALGORITHM, transform.hash),
-        Attribute.of(Phase1Attribute.AUTHENTICATION_METHOD, transform.authentication),
-        Attribute.of(Phase1Attribute.GROUP_DESCRIPTION, transform.group),
+        *(Attribute.of(kind, value) for kind, value in algorithms if value is not None),
         *lifetime_attributes(
             transform.lifetimes, Phase1Attribute.LIFE_TYPE, Phase1Attribute.LIFE_DURATION
         ),

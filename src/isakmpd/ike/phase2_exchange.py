@@ -136,21 +136,20 @@ class Phase2Exchange(Exchange):
         self._spi = answer.spi.to_bytes(4)
         return self._spi
 
-    async def install(self, sa: ipsec.EspSa) -> None:
+    async def install(self, sa: ipsec.SimplexSa) -> None:
         """Install one direction, removed should the exchange fail."""
         self._installed.append(sa.key)
         await Ask(lambda request: ipsec.InstallSa(request, sa))
 
-    def complete(self, choice: Phase2Choice, inbound: ipsec.EspSa, outbound: ipsec.EspSa) -> None:
-        """Hand the finished pair of SAs over; raises Refused when the peer has deleted it."""
+    def complete(self, choice: Phase2Choice, bundle: tuple[ipsec.SaPair, ...]) -> None:
+        """Hand the finished SAs over; raises Refused when the peer has deleted them."""
         if choice.peer_spi in self._deleted:
             raise Refused("the peer has deleted the SA before it was complete", None)
         self.owner.ipsec_established(
             IpsecSa(
                 self.name,
                 self.initiator,
-                inbound,
-                outbound,
+                bundle,
                 choice,
                 self.sa,
                 self.message_id,

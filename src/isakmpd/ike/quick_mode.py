@@ -62,7 +62,7 @@ async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     await x.install(sas[0])
     await x.install(sas[1])
     await Finish((Hash(x.hash3(ni, nr)),))
-    x.complete(choice, *sas)
+    x.complete(choice, (ipsec.SaPair(*sas),))
 
 
 async def responder(x: Phase2Exchange, first: Chain) -> None:
@@ -95,7 +95,7 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
         proof=lambda message: _verify("HASH(3)", message, x.hash3(ni, nr)),
     )
     await x.install(outbound)
-    x.complete(choice, inbound, outbound)
+    x.complete(choice, (ipsec.SaPair(inbound, outbound),))
 
 
 def _verify(name: str, message: Chain, expected: bytes) -> None:
@@ -190,7 +190,7 @@ class _KeySource:
     ni: bytes
     nr: bytes
 
-    def keys(self, choice: Phase2Choice, spi: bytes) -> ipsec.EspKeys:
+    def keys(self, choice: Phase2Choice, spi: bytes) -> ipsec.SaKeys:
         """Derive the KEYMAT of the SA that ``spi`` names at its receiver."""
         encryption, authentication = esp_key_lengths(
             choice.transform, choice.key_length, choice.authentication
@@ -205,7 +205,7 @@ class _KeySource:
             self.nr,
             encryption + authentication,
         )
-        return ipsec.EspKeys(
+        return ipsec.SaKeys(
             choice.transform, choice.authentication, material[:encryption], material[encryption:]
         )
 
@@ -216,11 +216,11 @@ def _esp_sas(
     selector: ipsec.Selector,
     own_spi: bytes,
     source: _KeySource,
-) -> tuple[ipsec.EspSa, ipsec.EspSa]:
+) -> tuple[ipsec.SimplexSa, ipsec.SimplexSa]:
     """Describe the inbound and the outbound SA."""
     octets = (choice.lifetimes.kilobytes or 0) * 1024
     local, remote = x.transport.local, x.transport.remote
-    inbound = ipsec.EspSa(
+    inbound = ipsec.SimplexSa(
         ipsec.SaKey(ipsec.Direction.INBOUND, local, int.from_bytes(own_spi)),
         source=remote,
         keys=source.keys(choice, own_spi),

@@ -10,7 +10,7 @@ from isakmpd.config.model import Peer
 from isakmpd.crypto.ciphers import Cbc
 from isakmpd.crypto.hashes import Prf, digest
 from isakmpd.crypto.skeyid import SkeyId
-from isakmpd.ike.ipsec import EspSa, Selector
+from isakmpd.ike.ipsec import Flow, SaPair, Selector, SimplexSa
 from isakmpd.ike.nat_traversal import NatSituation
 from isakmpd.ike.phase1_proposal import Phase1Choice
 from isakmpd.ike.phase2_proposal import Phase2Choice
@@ -75,6 +75,11 @@ class IsakmpSa:
         seed = digest(self.skeyid.hash, self.last_block, message_id.to_bytes(4))
         return seed[: self.cipher.block_size]
 
+    @property
+    def peer_key(self) -> str:
+        """Name the peer as no other is named; see ``same_peer``."""
+        return f"{self.name} {self.remote_id.type} {self.remote_id}"
+
     def same_peer(self, other: IsakmpSa) -> bool:
         """Tell whether both SAs lead to the same peer: section and proven identity agree."""
         return self.name == other.name and self.remote_id.same_subject(other.remote_id)
@@ -82,12 +87,11 @@ class IsakmpSa:
 
 @dataclass(slots=True, eq=False)
 class IpsecSa:
-    """Be one pair of ESP SAs, inbound and outbound."""
+    """Be what one quick mode makes: a pair of SAs, inbound and outbound, for each protocol."""
 
     name: str  # the connection's section
     initiator: bool
-    inbound: EspSa
-    outbound: EspSa
+    bundle: tuple[SaPair, ...]  # in the order in which the protocols are applied to a packet
     choice: Phase2Choice
     isakmp: IsakmpSa  # the ISAKMP SA that negotiated it, perhaps gone by now
     message_id: int
@@ -102,9 +106,24 @@ class IpsecSa:
     timers: OwnTimers = field(default_factory=OwnTimers)
 
     @property
+    def inbound(self) -> SimplexSa:
+        """Give the inbound SA that stands for the bundle."""
+        return self.bundle[0].inbound
+
+    @property
+    def outbound(self) -> SimplexSa:
+        """Give the outbound SA that stands for the bundle."""
+        return self.bundle[0].outbound
+
+    @property
     def selector(self) -> Selector:
         """Give the packets this pair protects."""
         return self.outbound.selector
+
+    @property
+    def flow(self) -> Flow:
+        """Name the packets this pair protects, and the peer they go to."""
+        return Flow(self.selector, self.isakmp.peer_key)
 
     @property
     def rank(self) -> tuple[int | bytes, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntFlag
 
-from isakmpd.ike.ipsec import EspSa, SaUsage
+from isakmpd.ike.ipsec import SaPair, SaUsage, SimplexSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,
@@ -80,10 +80,19 @@ class IpsecSaSnapshot:
     authentication: AuthenticationAlgorithm
     encryption_key_length: int  # octets, salt included
     authentication_key_length: int  # octets
-    outbound: EspSa
-    inbound: EspSa
+    bundle: tuple[SaPair, ...]
     outbound_usage: SaUsage | None
     inbound_usage: SaUsage | None
+
+    @property
+    def outbound(self) -> SimplexSa:
+        """Give the outbound SA that stands for the bundle."""
+        return self.bundle[0].outbound
+
+    @property
+    def inbound(self) -> SimplexSa:
+        """Give the inbound SA that stands for the bundle."""
+        return self.bundle[0].inbound
 
 
 @dataclass(frozen=True, slots=True)

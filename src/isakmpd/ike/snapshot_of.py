@@ -94,8 +94,7 @@ def _ipsec(negotiation: Negotiation, pair: IpsecSa) -> IpsecSaSnapshot:
         pair.choice.authentication,
         len(pair.outbound.keys.encryption_key),
         len(pair.outbound.keys.authentication_key),
-        pair.outbound,
-        pair.inbound,
+        pair.bundle,
         negotiation.usage(pair.outbound.key),
         negotiation.usage(pair.inbound.key),
     )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isakmpd.esp.replay import ReplayWindow
 from isakmpd.ike.ipsec import (
     Direction,
-    EspKeys,
     HardExpired,
     InboundSeen,
     InstallSa,
     RemoveSa,
     Request,
     SaKey,
+    SaKeys,
     SaUsage,
     Selector,
     SoftExpired,
@@ -50,7 +50,7 @@ class MemoryEsp:
     udp: UdpEncapsulation | None  # ports as the sender sees them
     spi: int
     sequence: int
-    keys: EspKeys
+    keys: SaKeys
     inner: InnerPacket
 
 
@@ -90,7 +90,7 @@ class MemoryStack(NoStack):
             case RemoveSa():
                 self._carried.pop(request.key, None)
             case UpdateSa() if request.key in self._carried:
-                key = SaKey(request.key.direction, request.destination, request.key.spi)
+                key = replace(request.key, destination=request.destination)
                 self._carried[key] = self._carried.pop(request.key)
         super().submit(request, now)
 
@@ -108,12 +108,12 @@ class MemoryStack(NoStack):
 
     def seal(self, packet: InnerPacket, now: float) -> MemoryEsp | None:
         """Protect a packet with the narrowest flow it matches; None when it is dropped."""
-        matching = [selector for selector in self.flows if _sends(selector, packet)]
+        matching = [flow for flow in self.flows if _sends(flow.selector, packet)]
         if not matching:
             self.drops["no flow"] += 1
             return None
-        selector = max(matching, key=narrowness)
-        sa = self.sas.get(self.flows[selector])
+        flow = max(matching, key=lambda each: narrowness(each.selector))
+        sa = self.sas.get(self.flows[flow][0])
         if sa is None:
             self.drops["no outbound SA"] += 1
             return None

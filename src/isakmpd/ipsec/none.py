@@ -8,10 +8,14 @@ from dataclasses import replace
 from isakmpd.ike.ipsec import (
     AllocateSpi,
     Answer,
+    Assign,
+    Assignment,
+    Capabilities,
     Direction,
     Done,
-    EspSa,
     Event,
+    Flow,
+    Guard,
     InstallFlow,
     InstallSa,
     ReleaseSpi,
@@ -21,11 +25,32 @@ from isakmpd.ike.ipsec import (
     SaKey,
     SaUsage,
     Selector,
+    SimplexSa,
     SpiAllocated,
     StackRefused,
+    Unguard,
     UpdateSa,
+    Withdraw,
 )
 from isakmpd.ipsec.spis import Entropy, SpiPool
+from isakmpd.wire.numbers import (
+    AhTransform,
+    AuthenticationAlgorithm,
+    EncapsulationMode,
+    EspTransform,
+    IpcompTransform,
+    Protocol,
+)
+
+EVERYTHING: frozenset[tuple[Protocol, int]] = frozenset(
+    (protocol, int(transform))
+    for protocol, transforms in (
+        (Protocol.IPSEC_ESP, EspTransform),
+        (Protocol.IPSEC_AH, AhTransform),
+        (Protocol.IPCOMP, IpcompTransform),
+    )
+    for transform in transforms
+)
 
 Report = Callable[[Answer | Event], None]
 
@@ -33,26 +58,36 @@ Report = Callable[[Answer | Event], None]
 class NoStack:
     """Keep the books of a stack that carries no packet: SPIs, SAs and flows, visible to anyone.
 
-    ``sas`` and ``flows`` show what is installed; an UpdateSa that moves an outbound SA to a new
-    destination moves its key with it, in the flows too.
+    ``sas``, ``flows``, ``guards`` (whether they hold) and ``assigned`` show what is installed; an
+    UpdateSa that moves an outbound SA to another destination moves its key with it, in the flows
+    too.
     """
 
     name = "none"
+    capabilities = Capabilities(
+        "none",
+        EVERYTHING,
+        frozenset(AuthenticationAlgorithm),
+        frozenset({EncapsulationMode.TUNNEL, EncapsulationMode.TRANSPORT}),
+        bundles=True,
+    )
 
     def __init__(self, report: Report, entropy: Entropy) -> None:
         self.report = report
         self.spis = SpiPool(entropy)
-        self.sas: dict[SaKey, EspSa] = {}
-        self.flows: dict[Selector, SaKey] = {}
-        self.flow_connections: dict[Selector, str] = {}
+        self.sas: dict[SaKey, SimplexSa] = {}
+        self.flows: dict[Flow, tuple[SaKey, ...]] = {}
+        self.guards: dict[tuple[Selector, str], bool] = {}
+        self.assigned: dict[str, Assignment] = {}
 
     def submit(self, request: Request, now: float) -> None:  # noqa: ARG002 - part of IpsecStack
         """Carry out ``request`` at once and report the answer before returning."""
         match request:
             case AllocateSpi():
-                self.report(SpiAllocated(request.request, self.spis.allocate()))
+                spi = self.spis.allocate(request.protocol)
+                self.report(SpiAllocated(request.request, spi))
             case ReleaseSpi():
-                self.spis.release(request.spi)
+                self.spis.release(request.spi, request.protocol)
             case InstallSa():
                 self._install_sa(request.sa)
                 self.report(Done(request.request))
@@ -63,24 +98,34 @@ class NoStack:
             case InstallFlow():
                 self._install_flow(request)
             case RemoveFlow():
-                self.flows.pop(request.selector, None)
-                self.flow_connections.pop(request.selector, None)
+                self.flows.pop(request.flow, None)
+            case Guard():
+                self.guards[request.selector, request.connection] = request.hold
+                self.report(Done(request.request))
+            case Unguard():
+                self.guards.pop((request.selector, request.connection), None)
+            case Assign():
+                self.assigned[request.peer] = request.assignment
+                self.report(Done(request.request))
+            case Withdraw():
+                self.assigned.pop(request.peer, None)
 
     def usage(self, key: SaKey) -> SaUsage | None:
         """Answer that nothing was carried, None for an SA that is not installed."""
         return SaUsage(0, 0, None) if key in self.sas else None
 
     def close(self) -> None:
-        """Forget every SA, flow and SPI."""
+        """Forget everything installed."""
         self.sas.clear()
         self.flows.clear()
-        self.flow_connections.clear()
+        self.guards.clear()
+        self.assigned.clear()
         self.spis = SpiPool(self.spis.entropy)
 
-    def _install_sa(self, sa: EspSa) -> None:
+    def _install_sa(self, sa: SimplexSa) -> None:
         self.sas[sa.key] = sa
         if sa.key.direction is Direction.INBOUND:
-            self.spis.hold(sa.key.spi)
+            self.spis.hold(sa.key.spi, sa.key.protocol)
 
     def _update_sa(self, update: UpdateSa) -> None:
         sa = self.sas.pop(update.key, None)
@@ -88,20 +133,20 @@ class NoStack:
             return
         key = replace(update.key, destination=update.destination)
         self.sas[key] = replace(sa, key=key, source=update.source, udp=update.udp)
-        for selector, outbound in self.flows.items():
-            if outbound == update.key:
-                self.flows[selector] = key
+        for flow, bundle in self.flows.items():
+            self.flows[flow] = tuple(key if one == update.key else one for one in bundle)
 
     def _remove_sa(self, key: SaKey) -> None:
         self.sas.pop(key, None)
         if key.direction is Direction.INBOUND:
-            self.spis.release(key.spi)
+            self.spis.release(key.spi, key.protocol)
 
     def _install_flow(self, request: InstallFlow) -> None:
-        if request.outbound not in self.sas:
-            reason = f"the flow {request.selector} names no installed SA: {request.outbound}"
+        missing = [key for key in request.outbound if key not in self.sas]
+        if missing or not request.outbound:
+            found = ", ".join(map(str, missing)) or "none at all"
+            reason = f"the flow {request.flow.selector} names no installed SA: {found}"
             self.report(StackRefused(request.request, reason))
             return
-        self.flows[request.selector] = request.outbound
-        self.flow_connections[request.selector] = request.connection
+        self.flows[request.flow] = request.outbound
         self.report(Done(request.request))

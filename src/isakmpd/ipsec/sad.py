@@ -21,19 +21,20 @@ from isakmpd.esp.path_mtu import SMALLEST_IPV4_MTU
 from isakmpd.esp.replay import LARGEST_WINDOW, ReplayWindow
 from isakmpd.esp.selectors import TrafficSelector
 from isakmpd.ike.ipsec import (
-    EspKeys,
-    EspSa,
     Event,
     HardExpired,
     InboundSeen,
+    SaKeys,
     SaUsage,
     Selector,
+    SimplexSa,
     SoftExpired,
     UdpEncapsulation,
     UpdateSa,
 )
 from isakmpd.ipsec.spis import Entropy
 from isakmpd.wire.addresses import Address
+from isakmpd.wire.numbers import EspTransform
 
 Report = Callable[[Event], None]
 
@@ -76,7 +77,7 @@ class _Counted:
         "packets",
     )
 
-    def __init__(self, description: EspSa, report: Report) -> None:
+    def __init__(self, description: SimplexSa, report: Report) -> None:
         self.description = description
         self.packets = 0
         self.octets = 0
@@ -123,7 +124,7 @@ class Outbound(_Counted):
 
     __slots__ = ("_path_mtu", "_sealer", "largest_inner", "path")
 
-    def __init__(self, sa: EspSa, report: Report, entropy: Entropy, path_mtu: int) -> None:
+    def __init__(self, sa: SimplexSa, report: Report, entropy: Entropy, path_mtu: int) -> None:
         super().__init__(sa, report)
         self._sealer = Sealer(sa.key.spi, _cipher(sa.keys, entropy))
         self.path = OuterPath(sa.source, sa.key.destination, sa.udp)
@@ -165,7 +166,7 @@ class Inbound(_Counted):
 
     __slots__ = ("_accepted", "_opener", "_selector")
 
-    def __init__(self, sa: EspSa, report: Report, entropy: Entropy) -> None:
+    def __init__(self, sa: SimplexSa, report: Report, entropy: Entropy) -> None:
         super().__init__(sa, report)
         replay = ReplayWindow(min(sa.replay_window, LARGEST_WINDOW))
         self._opener = Opener(_cipher(sa.keys, entropy), replay)
@@ -196,15 +197,15 @@ class Inbound(_Counted):
         self.description = moved(self.description, update)
 
 
-def moved(sa: EspSa, update: UpdateSa) -> EspSa:
+def moved(sa: SimplexSa, update: UpdateSa) -> SimplexSa:
     """Describe the SA after an UpdateSa: the key's destination moves with it."""
     key = replace(sa.key, destination=update.destination)
     return replace(sa, key=key, source=update.source, udp=update.udp)
 
 
-def _cipher(keys: EspKeys, entropy: Entropy) -> EspCipher:
+def _cipher(keys: SaKeys, entropy: Entropy) -> EspCipher:
     return cipher_for(
-        keys.transform,
+        EspTransform(keys.transform),
         keys.authentication,
         keys.encryption_key,
         keys.authentication_key,

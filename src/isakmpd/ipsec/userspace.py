@@ -20,9 +20,9 @@ from isakmpd.esp.selectors import TrafficSelector
 from isakmpd.ike.ipsec import (
     AllocateSpi,
     Answer,
+    Capabilities,
     Direction,
     Done,
-    EspSa,
     Event,
     InstallFlow,
     InstallSa,
@@ -33,6 +33,7 @@ from isakmpd.ike.ipsec import (
     SaKey,
     SaUsage,
     Selector,
+    SimplexSa,
     SpiAllocated,
     StackRefused,
     UnknownSpi,
@@ -41,7 +42,8 @@ from isakmpd.ike.ipsec import (
 from isakmpd.ipsec.sad import Inbound, Outbound, OuterPath, compiled
 from isakmpd.ipsec.spis import FIRST_FREE_SPI, Entropy, SpiPool
 from isakmpd.wire.addresses import Address
-from isakmpd.wire.numbers import EncapsulationMode
+from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
+from isakmpd.wire.numbers import Protocol as SecurityProtocol
 
 DEFAULT_PATH_MTU = 1500
 UNKNOWN_SPI_INTERVAL = 1.0  # seconds between two reports about one source
@@ -52,6 +54,26 @@ _TUNNEL_MODES = (
     EncapsulationMode.TUNNEL,
     EncapsulationMode.UDP_ENCAP_TUNNEL,
     EncapsulationMode.UDP_ENCAP_TUNNEL_DRAFT,
+)
+
+CAPABILITIES = Capabilities(
+    "userspace",
+    frozenset(
+        (SecurityProtocol.IPSEC_ESP, int(transform))
+        for transform in (EspTransform.TRIPLE_DES, EspTransform.AES, EspTransform.AES_GCM_16)
+    ),
+    frozenset(
+        {
+            AuthenticationAlgorithm.NONE,
+            AuthenticationAlgorithm.HMAC_MD5,
+            AuthenticationAlgorithm.HMAC_SHA,
+            AuthenticationAlgorithm.HMAC_SHA2_256,
+            AuthenticationAlgorithm.HMAC_SHA2_384,
+            AuthenticationAlgorithm.HMAC_SHA2_512,
+        }
+    ),
+    frozenset({EncapsulationMode.TUNNEL}),
+    bundles=False,
 )
 
 
@@ -85,6 +107,7 @@ class UserspaceStack:
     """
 
     name = "userspace"
+    capabilities = CAPABILITIES
 
     def __init__(
         self, report: Callable[[Answer | Event], None], carrier: Carrier, entropy: Entropy
@@ -121,7 +144,7 @@ class UserspaceStack:
             case InstallFlow():
                 self._answer(request.request, self._install_flow(request))
             case RemoveFlow():
-                if self._flows.pop(request.selector, None) is not None:
+                if self._flows.pop(request.flow.selector, None) is not None:
                     self._sort_flows()
 
     def usage(self, key: SaKey) -> SaUsage | None:
@@ -129,7 +152,7 @@ class UserspaceStack:
         sa = self._find_sa(key)
         return sa.usage if sa is not None else None
 
-    def description(self, key: SaKey) -> EspSa | None:
+    def description(self, key: SaKey) -> SimplexSa | None:
         """Describe an installed SA as it is now."""
         sa = self._find_sa(key)
         return sa.description if sa is not None else None
@@ -256,7 +279,7 @@ class UserspaceStack:
     def _answer(self, request: int, reason: str | None) -> None:
         self._report(Done(request) if reason is None else StackRefused(request, reason))
 
-    def _install_sa(self, sa: EspSa) -> str | None:
+    def _install_sa(self, sa: SimplexSa) -> str | None:
         """Install one direction; the reason in one sentence when that cannot be."""
         if sa.mode not in _TUNNEL_MODES:
             return f"the userspace stack carries tunnel mode only, not {sa.mode}"
@@ -300,15 +323,16 @@ class UserspaceStack:
                 self._path_mtus.pop(key.destination, None)
 
     def _install_flow(self, request: InstallFlow) -> str | None:
-        outbound = self._outbound.get(request.outbound)
+        selector = request.flow.selector
+        outbound = self._outbound.get(request.outbound[0])
         if outbound is None:
-            return f"the flow {request.selector} names no installed SA: {request.outbound}"
-        flow = self._flows.get(request.selector)
+            return f"the flow {selector} names no installed SA: {request.outbound[0]}"
+        flow = self._flows.get(selector)
         if flow is not None:
             flow.outbound = outbound
             return None
         try:
-            self._flows[request.selector] = _Flow(request.selector, outbound)
+            self._flows[selector] = _Flow(selector, outbound)
         except ValueError as reason:
             return str(reason)
         self._sort_flows()

@@ -97,15 +97,16 @@ def _kind(event: str, kinds: dict[str, int]) -> str:
 
 
 def _stack_leftovers(node: Node, seen: Snapshot) -> Iterator[str]:
-    inbound = {pair.inbound.key for pair in seen.ipsec_sas}
-    known = inbound | {pair.outbound.key for pair in seen.ipsec_sas}
+    inbound = {pair.inbound.key for sa in seen.ipsec_sas for pair in sa.bundle}
+    known = inbound | {pair.outbound.key for sa in seen.ipsec_sas for pair in sa.bundle}
     yield from (f"the stack holds {key}" for key in node.stack.sas if key not in known)
     yield from (f"the stack lacks {key}" for key in sorted(known - set(node.stack.sas), key=str))
     if len(node.stack.spis) != len(inbound):
         yield f"{len(node.stack.spis)} SPIs are taken for {len(inbound)} inbound SAs"
-    for selector, outbound in node.stack.flows.items():
-        if outbound not in known:
-            yield f"the flow {selector} leads into {outbound}, which is gone"
+    for flow, bundle in node.stack.flows.items():
+        for outbound in bundle:
+            if outbound not in known:
+                yield f"the flow {flow.selector} leads into {outbound}, which is gone"
     if seen.ipsec_sas and not node.stack.flows:
         yield "no flow leads to the SAs"
 

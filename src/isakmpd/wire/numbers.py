@@ -304,6 +304,15 @@ class AhTransform(OpenEnum):
     RIPEMD = 8
 
 
+class IpcompTransform(OpenEnum):
+    """IPCOMP transform identifiers (RFC 2407 section 4.4.5)."""
+
+    OUI = 1
+    DEFLATE = 2
+    LZS = 3
+    V42BIS = 4
+
+
 class EncapsulationMode(OpenEnum):
     """Encapsulation modes (RFC 2407 section 4.5, RFC 3947 section 5.1 and its drafts)."""
 
