@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isakmpd.crypto.groups import prime, public_length
+from isakmpd.crypto.groups import public_length
+from isakmpd.crypto.modp import prime
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from isakmpd.crypto.groups import prime, public_length
+from isakmpd.crypto.groups import public_length
+from isakmpd.crypto.modp import prime
 from isakmpd.wire.header import Header, decode_header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (

