@@ -149,6 +149,13 @@ def test_the_originals_block_of_64_octets(algorithm: HashAlgorithm, length: int)
     assert (standard == expected) is (algorithm in (MD5, SHA, SHA256))
 
 
+@pytest.mark.parametrize("algorithm", SUPPORTED, ids=str)
+def test_a_block_of_128_octets_is_the_rfcs_for_every_hash(algorithm: HashAlgorithm) -> None:
+    """MD5, SHA and SHA2-256 have no more than 64, whatever a configuration allows."""
+    for key in (b"key", b"k" * 100, b"k" * 200):
+        assert PrfKind(algorithm, 128).keyed(key)(HI) == PrfKind(algorithm).keyed(key)(HI)
+
+
 def test_a_block_shorter_than_the_digest_is_refused() -> None:
     """A hashed key would not fit into it."""
     with pytest.raises(ValueError, match="HMAC block of 63 octets, shorter than a digest of SHA2"):

@@ -55,13 +55,14 @@ class Prf:
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, algorithm: HashAlgorithm, key: bytes, block: int | None = None) -> None:
-        """Take a key of any length, padded to ``block`` octets, None for the hash's own block.
+        """Take a key of any length, padded to ``block`` octets, at most to the hash's own block.
 
         Raises ValueError for a hash outside SUPPORTED and a block that cannot hold its digest.
         """
         self._inner = _start(algorithm)
         self._outer = _start(algorithm)
-        size = self._inner.block_size if block is None else block
+        own = self._inner.block_size
+        size = own if block is None else min(block, own)
         if size < self._inner.digest_size:
             raise ValueError(f"HMAC block of {size} octets, shorter than a digest of {algorithm}")
         if len(key) > size:
@@ -84,8 +85,8 @@ class Prf:
 class PrfKind:
     """Say which prf an ISAKMP SA uses: HMAC of ``hash``, with keys padded to ``block`` octets.
 
-    None is the hash's own block, as RFC 2104 has it; ORIGINAL_HMAC_BLOCK is what OpenBSD's isakmpd
-    takes, which differs for SHA2-384 and SHA2-512.
+    None, as any size from the hash's own block on, is RFC 2104's HMAC; ORIGINAL_HMAC_BLOCK is what
+    OpenBSD's isakmpd takes, which differs for SHA2-384 and SHA2-512.
     """
 
     hash: HashAlgorithm
