@@ -15,8 +15,10 @@ import pytest
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.daemon.udp_runs import FEWEST_PACKETS
 from isakmpd.ike.transport import Transport
+from isakmpd.ike.unreachable import Unreachable
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp
+from isakmpd.wire.addresses import Address
 from lab.namespace import Namespace
 
 MESSAGE = b"an IKE message"
@@ -61,6 +63,7 @@ class Host:
     bind: Bind = open_udp_socket
     ike: list[tuple[bytes, Transport]] = field(default_factory=list)
     esp: list[tuple[bytes, Transport]] = field(default_factory=list)
+    errors: list[tuple[Address, int, Unreachable]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     loop: Loop = field(default_factory=Loop)
 
@@ -69,6 +72,7 @@ class Host:
         receivers = Receivers(
             ike=lambda octets, transport: self.ike.append((octets, transport)),
             esp=lambda octets, transport: self.esp.append((octets, transport)),
+            unreachable=lambda *error: self.errors.append(error),
         )
         self.udp = UdpSockets(self.bind, receivers, self.loop, self.lines.append, ports=self.ports)
 

@@ -19,9 +19,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Protocol
 
 from isakmpd.control.report import ListeningSocket
-from isakmpd.daemon import udp_runs
+from isakmpd.daemon import icmp_errors, udp_runs
 from isakmpd.daemon.interfaces import address_of_interface
 from isakmpd.ike.transport import Transport
+from isakmpd.ike.unreachable import Unreachable
 from isakmpd.wire.addresses import Address
 
 Bind = Callable[[Address, int], socket.socket]
@@ -38,6 +39,19 @@ _LARGEST_DATAGRAM: Final = 65535
 _BATCH: Final = 64
 _MOST_PATHS: Final = 4096
 _DECIDES: Final = "[General]:Listen-on"
+# What an ICMP error about one datagram makes the next call on its socket fail with.
+_LEFT_BY_ICMP: Final = frozenset(
+    {
+        errno.ECONNREFUSED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EACCES,
+        errno.ENOPROTOOPT,
+        errno.EMSGSIZE,
+        errno.EHOSTDOWN,
+        errno.EPROTO,
+    }
+)
 _WILDCARDS: Final = (IPv4Address("0.0.0.0"), IPv6Address("::"))  # noqa: S104
 
 Ancillary = list[tuple[int, int, bytes]]
@@ -76,12 +90,20 @@ class EventLoop(Protocol):
         """Watch it no longer."""
 
 
+def _ignore(_remote: Address, _port: int, _what: Unreachable) -> None:
+    """Be the receiver of those who do not care."""
+
+
 @dataclass(frozen=True, slots=True)
 class Receivers:
-    """Say who gets what arrives: the engine IKE messages, the data plane ESP packets."""
+    """Say who gets what arrives: the engine IKE messages, the data plane ESP packets.
+
+    ``unreachable`` is told the remote address and port ICMP says cannot be reached.
+    """
 
     ike: Callable[[bytes, Transport], None]
     esp: Callable[[bytes, Transport], None]
+    unreachable: Callable[[Address, int, Unreachable], None] = _ignore
 
 
 class UdpSockets:
@@ -262,6 +284,7 @@ class UdpSockets:
         else:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         listener = _Listener(address, port, port == self._ports.nat_t, opened)
+        icmp_errors.accept_errors(opened)
         if listener.encapsulated:
             udp_runs.accept_runs(opened)
         self._listeners[address, port] = listener
@@ -278,16 +301,12 @@ class UdpSockets:
 
     def _drain(self, listener: _Listener) -> None:
         receive = listener.socket.recvmsg
-        for _ in range(_BATCH):
+        for number in range(_BATCH):
             try:
                 octets, ancillary, flags, source = receive(_LARGEST_DATAGRAM, _ANCILLARY_SPACE)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                # An ICMP error about an earlier datagram: reading it has cleared it.
-                self._log(
-                    f"udp: reading port {listener.port} of {listener.address}: {_reason(error)}"
-                )
+            except OSError:  # nothing more, or an ICMP error about an earlier datagram
+                if not number:
+                    self._tell_errors(listener)
                 return
             if flags & socket.MSG_TRUNC or not ancillary:
                 continue
@@ -300,6 +319,10 @@ class UdpSockets:
                 continue
             for datagram in udp_runs.pieces(octets, ancillary):
                 self._deliver(datagram, transport)
+
+    def _tell_errors(self, listener: _Listener) -> None:
+        for destination, what in icmp_errors.waiting_errors(listener.socket):
+            self._receivers.unreachable(_scoped(*destination), destination[1], what)
 
     def _deliver(self, octets: bytes, transport: Transport) -> None:
         if octets == KEEPALIVE:
@@ -345,7 +368,7 @@ class UdpSockets:
         error: OSError,
     ) -> int:
         """Try once more after an ICMP error about an earlier datagram, which this call cleared."""
-        if error.errno not in (errno.ECONNREFUSED, errno.EHOSTUNREACH):
+        if error.errno not in _LEFT_BY_ICMP:
             return error.errno or errno.EIO
         try:
             path[0].sendmsg((octets,), path[1], 0, path[2])
