@@ -1,22 +1,33 @@
 """Phase 1 ciphers: published answers, and one long-lived context that equals fresh ones."""
 
+from collections.abc import Callable
+
+import Crypto.Cipher.AES
+import Crypto.Cipher.Blowfish
+import Crypto.Cipher.CAST
+import Crypto.Cipher.DES
+import Crypto.Cipher.DES3
 import pytest
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.decrepit.ciphers.algorithms import CAST5, Blowfish, TripleDES
+from cryptography.hazmat.primitives.ciphers import BlockCipherAlgorithm, Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isakmpd.crypto.ciphers import SUPPORTED, Cbc, block_size, key_octets
+from isakmpd.crypto.ciphers import SUPPORTED, Cbc, block_size, has_key_length, key_octets
 from isakmpd.wire.numbers import EncryptionAlgorithm
 
 AES_CBC = EncryptionAlgorithm.AES_CBC
 TRIPLE_DES = EncryptionAlgorithm.TRIPLE_DES_CBC
+BLOWFISH, CAST = EncryptionAlgorithm.BLOWFISH_CBC, EncryptionAlgorithm.CAST_CBC
+DES = EncryptionAlgorithm.DES_CBC
 
 COUNTING_IV = bytes(range(16)).hex()
 SP_800_38A = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
 THREE_KEYS = "0123456789abcdef23456789abcdef01456789abcdef0123"
+
+CAST_KEY = "0123456712345678234567893456789a"
 
 # name: cipher, key, IV, plaintext, ciphertext
 VECTORS = {
@@ -71,6 +82,50 @@ VECTORS = {
         ).hex(),
         "cce21c8112256fe6",
     ),
+    "FIPS 81 table C1": (
+        DES,
+        "0123456789abcdef",
+        "1234567890abcdef",
+        b"Now is the time for all ".hex(),
+        "e5c7cdde872bf27c43e934008c389c0f683788499a7c05f6",
+    ),
+    "RFC 2144 B.1, 128 bits": (CAST, CAST_KEY, "00" * 8, "0123456789abcdef", "238b4fe5847e44b2"),
+    "RFC 2144 B.1, 80 bits": (
+        CAST,
+        CAST_KEY[:20],
+        "00" * 8,
+        "0123456789abcdef",
+        "eb6a711a2c02271b",
+    ),
+    "RFC 2144 B.1, 40 bits": (
+        CAST,
+        CAST_KEY[:10],
+        "00" * 8,
+        "0123456789abcdef",
+        "7ac816d16e9b302e",
+    ),
+    "Blowfish vectors of Eric Young, 128 bits, CBC": (
+        BLOWFISH,
+        "0123456789abcdeff0e1d2c3b4a59687",
+        "fedcba9876543210",
+        (b"7654321 Now is the time for " + bytes(4)).hex(),
+        "6b77b4d63006dee605b156e27403979358deb9e7154616d959f1652bd5ff92cc",
+    ),
+    "Blowfish vectors of Eric Young, 40 bits": (
+        BLOWFISH,
+        "f0e1d2c3b4",
+        "00" * 8,
+        "fedcba9876543210",
+        "b39e44481bdb1e6e",
+    ),
+    "Blowfish vectors of Bruce Schneier, 448 bits": (
+        BLOWFISH,
+        "f0e1d2c3b4a5968778695a4b3c2d1e0f001122334455667704689104c2fd3b2f"
+        "584023641aba61761f1f1f1f0e0e0e0effffffffffffffff",
+        "00" * 8,
+        "fedcba9876543210",
+        "c04504012e4e1f53",
+    ),
 }
 
 
@@ -84,9 +139,45 @@ def test_vectors(name: str) -> None:
     assert cipher.decrypt(iv, ciphertext) == plaintext
 
 
+LIBRARY: dict[EncryptionAlgorithm, Callable[[bytes], BlockCipherAlgorithm]] = {
+    AES_CBC: AES,
+    TRIPLE_DES: TripleDES,
+    BLOWFISH: Blowfish,
+    CAST: CAST5,
+    DES: lambda key: TripleDES(3 * key),
+}
+
+
 def fresh(algorithm: EncryptionAlgorithm, key: bytes, iv: bytes) -> Cipher[CBC]:
     """The library's cipher, used as its manual says: one context a message."""
-    return Cipher((AES if algorithm == AES_CBC else TripleDES)(key), CBC(iv))
+    return Cipher(LIBRARY[algorithm](key), CBC(iv))
+
+
+ANOTHER_LIBRARY = {
+    AES_CBC: Crypto.Cipher.AES,
+    TRIPLE_DES: Crypto.Cipher.DES3,
+    BLOWFISH: Crypto.Cipher.Blowfish,
+    CAST: Crypto.Cipher.CAST,
+    DES: Crypto.Cipher.DES,
+}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "octets"),
+    [(algorithm, size) for algorithm, kind in SUPPORTED.items() for size in sorted(kind.key_sizes)],
+    ids=str,
+)
+def test_every_key_length_agrees_with_another_library(
+    algorithm: EncryptionAlgorithm, octets: int
+) -> None:
+    """Pycryptodome's ciphers, which share no code with OpenSSL's, give the same octets."""
+    module = ANOTHER_LIBRARY[algorithm]
+    key, text = bytes(range(7, 7 + octets)), bytes(range(96))
+    iv = bytes(range(100, 100 + block_size(algorithm)))
+    expected = module.new(key, module.MODE_CBC, iv=iv).encrypt(text)
+    cipher = Cbc(algorithm, key)
+    assert cipher.encrypt(iv, text) == expected
+    assert cipher.decrypt(iv, expected) == text
 
 
 @st.composite
@@ -96,8 +187,8 @@ def conversations(
     """A cipher, a key, and messages to encrypt or decrypt, each with an IV of its own."""
     algorithm = draw(st.sampled_from(sorted(SUPPORTED)))
     kind = SUPPORTED[algorithm]
-    bits = draw(st.sampled_from(kind.key_lengths or (kind.default_bits,)))
-    key = draw(st.binary(min_size=bits // 8, max_size=bits // 8))
+    octets = draw(st.sampled_from(sorted(kind.key_sizes)))
+    key = draw(st.binary(min_size=octets, max_size=octets))
     size = kind.block_size
     block = st.binary(min_size=size, max_size=size)
     text = st.lists(block, max_size=4).map(b"".join)
@@ -147,12 +238,44 @@ def test_sizes_that_do_not_fit(algorithm: EncryptionAlgorithm) -> None:
         (AES_CBC, 192, 24),
         (AES_CBC, 256, 32),
         (TRIPLE_DES, None, 24),
+        (TRIPLE_DES, 192, 24),  # superfluous, and true
+        (BLOWFISH, None, 56),  # RFC 2409 appendix B
+        (BLOWFISH, 40, 5),
+        (BLOWFISH, 128, 16),
+        (BLOWFISH, 448, 56),
+        (CAST, None, 16),  # RFC 2409 appendix B
+        (CAST, 40, 5),
+        (CAST, 128, 16),
+        (DES, None, 8),
+        (DES, 56, 8),
+        (DES, 64, 8),
     ],
 )
 def test_key_lengths(algorithm: EncryptionAlgorithm, key_length: int | None, octets: int) -> None:
     """A negotiated KEY_LENGTH in bits becomes octets, silence the cipher's default."""
     assert key_octets(algorithm, key_length) == octets
     Cbc(algorithm, bytes(range(octets)))
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "octets"),
+    [(AES_CBC, 32), (TRIPLE_DES, 24), (BLOWFISH, 56), (CAST, 16), (DES, 8)],
+)
+def test_to_the_original_silence_means_the_longest_key(
+    algorithm: EncryptionAlgorithm, octets: int
+) -> None:
+    """It differs for AES only, and only where no KEY_LENGTH was negotiated."""
+    assert key_octets(algorithm, None, longest=True) == octets
+    assert key_octets(AES_CBC, 128, longest=True) == 16
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "has"),
+    [(AES_CBC, True), (BLOWFISH, True), (CAST, True), (TRIPLE_DES, False), (DES, False)],
+)
+def test_whether_key_length_says_anything(algorithm: EncryptionAlgorithm, has: bool) -> None:
+    """It must not stand with a cipher of fixed key length (RFC 2409 appendix A)."""
+    assert has_key_length(algorithm) is has
 
 
 @pytest.mark.parametrize("key_length", [0, 1, 64, 127, 129, 160, 512, 65535])
@@ -162,26 +285,50 @@ def test_impossible_key_lengths(key_length: int) -> None:
         key_octets(AES_CBC, key_length)
 
 
-@pytest.mark.parametrize("key_length", [0, 64, 128, 168, 192])
-def test_triple_des_has_no_key_length(key_length: int) -> None:
-    """KEY_LENGTH must not stand with a cipher of fixed key length (RFC 2409 appendix A)."""
-    with pytest.raises(ValueError, match=f"KEY_LENGTH {key_length}, expected none"):
-        key_octets(TRIPLE_DES, key_length)
+@pytest.mark.parametrize(
+    ("algorithm", "key_length", "expected"),
+    [
+        (BLOWFISH, 0, "40 to 448 in steps of 8"),
+        (BLOWFISH, 32, "40 to 448 in steps of 8"),
+        (BLOWFISH, 129, "40 to 448 in steps of 8"),
+        (BLOWFISH, 456, "40 to 448 in steps of 8"),
+        (CAST, 39, "40 to 128 in steps of 8"),
+        (CAST, 136, "40 to 128 in steps of 8"),
+        (TRIPLE_DES, 0, "192"),
+        (TRIPLE_DES, 64, "192"),
+        (TRIPLE_DES, 128, "192"),
+        (TRIPLE_DES, 168, "192"),
+        (DES, 40, "56, 64"),
+    ],
+)
+def test_key_lengths_of_no_such_cipher(
+    algorithm: EncryptionAlgorithm, key_length: int, expected: str
+) -> None:
+    """A cipher of fixed key length knows its own only."""
+    wrong = f"{algorithm} with KEY_LENGTH {key_length}, expected {expected}$"
+    with pytest.raises(ValueError, match=wrong):
+        key_octets(algorithm, key_length)
 
 
-@pytest.mark.parametrize("octets", [0, 8, 15, 17, 20, 33, 64])
 @pytest.mark.parametrize("algorithm", SUPPORTED, ids=str)
-def test_keys_of_a_wrong_size(algorithm: EncryptionAlgorithm, octets: int) -> None:
+def test_keys_of_a_wrong_size(algorithm: EncryptionAlgorithm) -> None:
     """A key the cipher cannot take is refused."""
-    with pytest.raises(ValueError, match=f"key of {octets} octets"):
-        Cbc(algorithm, bytes(octets))
+    sizes = SUPPORTED[algorithm].key_sizes
+    for octets in {0, 4, 8, 15, 17, 20, 33, 57, 64} - sizes:
+        with pytest.raises(ValueError, match=f"key of {octets} octets"):
+            Cbc(algorithm, bytes(octets))
 
 
 @pytest.mark.parametrize(
-    "algorithm", [EncryptionAlgorithm.DES_CBC, EncryptionAlgorithm(77)], ids=str
+    "algorithm", [EncryptionAlgorithm.IDEA_CBC, EncryptionAlgorithm(77)], ids=str
 )
 def test_other_ciphers_are_named(algorithm: EncryptionAlgorithm) -> None:
     """A cipher this build lacks is refused by name, wherever it is asked for."""
-    for ask in (block_size, lambda one: key_octets(one, None), lambda one: Cbc(one, bytes(16))):
+    for ask in (
+        block_size,
+        has_key_length,
+        lambda one: key_octets(one, None),
+        lambda one: Cbc(one, bytes(16)),
+    ):
         with pytest.raises(ValueError, match=f"cipher {algorithm} is not supported"):
             ask(algorithm)

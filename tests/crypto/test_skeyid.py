@@ -148,6 +148,24 @@ def test_a_long_enough_skeyid_e_is_cut(
     assert cipher_key(derived, cipher, key_length) == skeyid_e[:octets]
 
 
+def test_the_original_means_aes_256_by_silence() -> None:
+    """Without KEY_LENGTH OpenBSD's isakmpd takes the cipher's longest key."""
+    derived = with_skeyid_e(HashAlgorithm.SHA2_512, bytes(range(64)))
+    assert cipher_key(derived, AES, None) == bytes(range(16))
+    assert cipher_key(derived, AES, None, longest=True) == bytes(range(32))
+    assert cipher_key(derived, AES, 192, longest=True) == bytes(range(24))
+
+
+def test_the_key_is_expanded_with_the_prf_of_the_sa() -> None:
+    """Blowfish's 56 octets need K1 | K2 of SHA2-384, with the HMAC block that made SKEYID_e."""
+    skeyid_e = bytes(range(48))
+    prf = PrfKind(HashAlgorithm.SHA2_384, ORIGINAL_HMAC_BLOCK)
+    k1 = hmac_of_64_octet_block("sha384", skeyid_e, b"\0")
+    k2 = hmac_of_64_octet_block("sha384", skeyid_e, k1)
+    derived = SkeyId(prf, b"", b"", b"", skeyid_e)
+    assert cipher_key(derived, EncryptionAlgorithm.BLOWFISH_CBC, None) == (k1 + k2)[:56]
+
+
 def test_no_text_form_shows_a_key() -> None:
     """A log line or traceback with the value in it gives nothing away."""
     shown = repr(

@@ -69,12 +69,19 @@ def _derive(kind: PrfKind, skeyid: bytes, shared: bytes, cookies: bytes) -> Skey
     return SkeyId(kind, skeyid, skeyid_d, skeyid_a, skeyid_e)
 
 
-def cipher_key(skeyid: SkeyId, algorithm: EncryptionAlgorithm, key_length: int | None) -> bytes:
+def cipher_key(
+    skeyid: SkeyId,
+    algorithm: EncryptionAlgorithm,
+    key_length: int | None,
+    *,
+    longest: bool = False,
+) -> bytes:
     """Cut the cipher's key from SKEYID_e, or from K1 | K2 | ... where SKEYID_e is too short.
 
-    ``key_length`` is in bits, None where none was negotiated; raises ValueError as key_octets does.
+    ``key_length`` is in bits, None where none was negotiated; ``longest`` says what that means, and
+    ValueError is raised, as key_octets does.
     """
-    length = key_octets(algorithm, key_length)
+    length = key_octets(algorithm, key_length, longest=longest)
     key = skeyid.skeyid_e
     if len(key) < length:
         prf = skeyid.prf.keyed(skeyid.skeyid_e)
