@@ -17,6 +17,7 @@ from isakmpd.ike.phase2_proposal import Phase2Choice
 from isakmpd.ike.timers import OwnTimers, Timer
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.identities import Identity
+from isakmpd.wire.numbers import IdType
 from isakmpd.wire.vendor_ids import Vendor
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class IsakmpSa:
     vendors: frozenset[Vendor]
     began: float  # when the exchange that made it did
     established: float
+    shared_key: bool = False  # many peers hold the key that proved ``remote_id``
+    peer_key: str = ""  # names the peer as no other is named, wherever it moves
     replaced: bool = False
     soft_due: float | None = None
     hard_due: float | None = None
@@ -54,6 +57,11 @@ class IsakmpSa:
 
     def __post_init__(self) -> None:
         self.prf_a = self.skeyid.prf.keyed(self.skeyid.skeyid_a)
+        if not self.peer_key:
+            place = "" if self.id_distinguishes else f" at {self.transport.peer}"
+            self.peer_key = (
+                f"{self.name} {self.remote_id.type} {_unambiguous(self.remote_id)}{place}"
+            )
 
     @property
     def name(self) -> str:
@@ -76,13 +84,32 @@ class IsakmpSa:
         return seed[: self.cipher.block_size]
 
     @property
-    def peer_key(self) -> str:
-        """Name the peer as no other is named; see ``same_peer``."""
-        return f"{self.name} {self.remote_id.type} {self.remote_id}"
+    def id_distinguishes(self) -> bool:
+        """Tell whether the identity is the peer's alone, among those behind one NAT too.
+
+        Who shares a key with others can claim their addresses and key IDs, mostly unwittingly:
+        hosts behind different NATs often have the same private address.
+        """
+        return not self.shared_key or self.remote_id.type in _NAMES
 
     def same_peer(self, other: IsakmpSa) -> bool:
-        """Tell whether both SAs lead to the same peer: section and proven identity agree."""
-        return self.name == other.name and self.remote_id.same_subject(other.remote_id)
+        """Tell whether both SAs lead to the same peer.
+
+        Section and proven identity agree; where the identity does not tell peers apart, the
+        address and port from which they spoke when they were established, too.
+        """
+        return self.peer_key == other.peer_key
+
+
+_NAMES = {IdType.FQDN, IdType.USER_FQDN, IdType.DER_ASN1_DN, IdType.DER_ASN1_GN}
+
+
+def _unambiguous(identity: Identity) -> str:
+    """Print an identity so that no two print alike."""
+    text = str(identity)
+    if identity.address is not None:
+        return text
+    return f'"{text}"' if text.encode() == identity.data else identity.data.hex()
 
 
 @dataclass(slots=True, eq=False)
@@ -121,9 +148,22 @@ class IpsecSa:
         return self.outbound.selector
 
     @property
+    def purpose(self) -> tuple[str, str, Selector]:
+        """Name what the pair is for: only pairs of one purpose are generations of each other.
+
+        Peers can share a connection, and a peer's port can be its own choice.
+        """
+        return self.name, self.isakmp.peer_key, self.selector
+
+    @property
     def flow(self) -> Flow:
         """Name the packets this pair protects, and the peer they go to."""
         return Flow(self.selector, self.isakmp.peer_key)
+
+    @property
+    def purpose(self) -> tuple[str, Flow]:
+        """Tell what it is for: SAs of one purpose are generations of each other."""
+        return self.name, self.flow
 
     @property
     def rank(self) -> tuple[int | bytes, ...]:
