@@ -5,8 +5,9 @@ import pytest
 from isakmpd.ike import steps
 from isakmpd.ike.steps import Step
 from isakmpd.wire.malformed import Malformed
-from isakmpd.wire.numbers import Doi, PayloadType
+from isakmpd.wire.numbers import ConfigurationType, Doi, PayloadType
 from isakmpd.wire.payloads import (
+    AttributePayload,
     Chain,
     Hash,
     Identification,
@@ -26,6 +27,7 @@ SAMPLES: dict[PayloadType, Payload] = {
     PayloadType.ID: Identification(1, 0, 0, bytes(4)),  # type: ignore[arg-type]
     PayloadType.HASH: Hash(b"h"),
     PayloadType.SIG: Signature(b"s"),
+    PayloadType.ATTRIBUTE: AttributePayload(ConfigurationType.SET, 1, ()),
 }
 # What the figures of RFC 2409 section 5 show.
 REQUIRED = {
@@ -38,6 +40,8 @@ REQUIRED = {
     steps.QM1: "HASH SA NONCE",
     steps.QM2: "HASH SA NONCE",
     steps.QM3: "HASH",
+    steps.CFG1: "HASH ATTRIBUTE",
+    steps.CFG2: "HASH ATTRIBUTE",
     steps.INFO: "HASH",
 }
 STEPS = pytest.mark.parametrize("step", REQUIRED, ids=lambda step: step.name)

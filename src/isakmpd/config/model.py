@@ -154,7 +154,7 @@ class AddressPool:
     name_servers: tuple[Address, ...] = ()
     netbios_servers: tuple[Address, ...] = ()
     dhcp_servers: tuple[Address, ...] = ()
-    lifetime: int = 1200  # seconds
+    lifetime: int | None = None  # seconds; told by itself only where the file has it
     wanted: tuple[str, ...] = ()  # tag names
 
 

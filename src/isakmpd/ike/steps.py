@@ -9,7 +9,7 @@ from isakmpd.wire.numbers import PayloadType
 from isakmpd.wire.payloads import Chain
 
 P = PayloadType
-_SINGLE = {P.SA, P.KE, P.NONCE, P.HASH, P.SIG}
+_SINGLE = {P.SA, P.KE, P.NONCE, P.HASH, P.SIG, P.ATTRIBUTE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,4 +43,6 @@ MM6 = Step("main mode message 6", (P.ID, P.HASH), encrypted=True)
 QM1 = Step("quick mode message 1", (P.HASH, P.SA, P.NONCE), encrypted=True, hash_first=True)
 QM2 = Step("quick mode message 2", (P.HASH, P.SA, P.NONCE), encrypted=True, hash_first=True)
 QM3 = Step("quick mode message 3", (P.HASH,), encrypted=True, hash_first=True)
+CFG1 = Step("transaction message 1", (P.HASH, P.ATTRIBUTE), encrypted=True, hash_first=True)
+CFG2 = Step("transaction message 2", (P.HASH, P.ATTRIBUTE), encrypted=True, hash_first=True)
 INFO = Step("informational message", (P.HASH,), encrypted=True, hash_first=True)

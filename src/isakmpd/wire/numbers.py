@@ -169,6 +169,38 @@ class NotifyType(OpenEnum):
     R_U_THERE_ACK = 36137
 
 
+class ConfigurationType(OpenEnum):
+    """What an ATTRIBUTE payload does (draft-dukes-ike-mode-cfg-02 section 3.2)."""
+
+    REQUEST = 1
+    REPLY = 2
+    SET = 3
+    ACK = 4
+
+
+class ConfigurationAttribute(OpenEnum):
+    """What an ATTRIBUTE payload holds (draft-dukes-ike-mode-cfg-02 section 3.3).
+
+    Numbers from 16384 on are private: XAUTH has 16520 to 16529, Cisco Unity 28672 and above.
+    """
+
+    INTERNAL_IP4_ADDRESS = 1
+    INTERNAL_IP4_NETMASK = 2
+    INTERNAL_IP4_DNS = 3
+    INTERNAL_IP4_NBNS = 4
+    INTERNAL_ADDRESS_EXPIRY = 5
+    INTERNAL_IP4_DHCP = 6
+    APPLICATION_VERSION = 7
+    INTERNAL_IP6_ADDRESS = 8
+    INTERNAL_IP6_NETMASK = 9
+    INTERNAL_IP6_DNS = 10
+    INTERNAL_IP6_NBNS = 11
+    INTERNAL_IP6_DHCP = 12
+    INTERNAL_IP4_SUBNET = 13
+    SUPPORTED_ATTRIBUTES = 14
+    INTERNAL_IP6_SUBNET = 15
+
+
 class Phase1Attribute(OpenEnum):
     """Attribute classes of an IKE transform (RFC 2409 appendix A)."""
 

@@ -24,7 +24,14 @@ from isakmpd.wire.layout import (
     SizeOf,
 )
 from isakmpd.wire.malformed import Malformed
-from isakmpd.wire.numbers import Doi, IdType, NotifyType, PayloadType, Protocol
+from isakmpd.wire.numbers import (
+    ConfigurationType,
+    Doi,
+    IdType,
+    NotifyType,
+    PayloadType,
+    Protocol,
+)
 
 GENERIC_HEADER = struct.Struct("!BBH")
 LONGEST_CHAIN = 256  # payloads; a peer's datagram of tiny ones would cost dear to decode
@@ -273,7 +280,7 @@ class VendorId(Payload):
 class AttributePayload(Payload):
     """Carry the attributes of a transaction exchange (draft-dukes-ike-mode-cfg section 3.2)."""
 
-    kind: Annotated[int, U8]
+    kind: Annotated[ConfigurationType, U8]
     reserved: ClassVar[Derived] = Reserved(1)
     identifier: Annotated[int, U16]
     attributes: Annotated[tuple[Attribute, ...], _ATTRIBUTES]
