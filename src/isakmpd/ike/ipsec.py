@@ -358,6 +358,23 @@ class Capabilities:
     bundles: bool  # several protocols in one suite
 
 
+EVERYTHING = Capabilities(
+    "whole",
+    frozenset(
+        (protocol, int(transform))
+        for protocol, transforms in (
+            (SecurityProtocol.IPSEC_ESP, EspTransform),
+            (SecurityProtocol.IPSEC_AH, AhTransform),
+            (SecurityProtocol.IPCOMP, IpcompTransform),
+        )
+        for transform in transforms
+    ),
+    frozenset(AuthenticationAlgorithm),
+    frozenset({EncapsulationMode.TUNNEL, EncapsulationMode.TRANSPORT}),
+    bundles=True,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SaUsage:
     """Count the packets and octets an SA has carried; ``last_used`` in seconds."""

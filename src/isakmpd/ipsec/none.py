@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from isakmpd.ike.ipsec import (
+    EVERYTHING,
     AllocateSpi,
     Answer,
     Assign,
     Assignment,
-    Capabilities,
     Direction,
     Done,
     Event,
@@ -33,24 +33,6 @@ from isakmpd.ike.ipsec import (
     Withdraw,
 )
 from isakmpd.ipsec.spis import Entropy, SpiPool
-from isakmpd.wire.numbers import (
-    AhTransform,
-    AuthenticationAlgorithm,
-    EncapsulationMode,
-    EspTransform,
-    IpcompTransform,
-    Protocol,
-)
-
-EVERYTHING: frozenset[tuple[Protocol, int]] = frozenset(
-    (protocol, int(transform))
-    for protocol, transforms in (
-        (Protocol.IPSEC_ESP, EspTransform),
-        (Protocol.IPSEC_AH, AhTransform),
-        (Protocol.IPCOMP, IpcompTransform),
-    )
-    for transform in transforms
-)
 
 Report = Callable[[Answer | Event], None]
 
@@ -64,13 +46,7 @@ class NoStack:
     """
 
     name = "none"
-    capabilities = Capabilities(
-        "none",
-        EVERYTHING,
-        frozenset(AuthenticationAlgorithm),
-        frozenset({EncapsulationMode.TUNNEL, EncapsulationMode.TRANSPORT}),
-        bundles=True,
-    )
+    capabilities = replace(EVERYTHING, stack="none")
 
     def __init__(self, report: Report, entropy: Entropy) -> None:
         self.report = report
