@@ -59,9 +59,8 @@ class IsakmpSa:
         self.prf_a = self.skeyid.prf.keyed(self.skeyid.skeyid_a)
         if not self.peer_key:
             place = "" if self.id_distinguishes else f" at {self.transport.peer}"
-            self.peer_key = (
-                f"{self.name} {self.remote_id.type} {_unambiguous(self.remote_id)}{place}"
-            )
+            subject = f"{self.remote_id.type} {_unambiguous(self.remote_id)}"
+            self.peer_key = f"{self.name} {subject}{place}"
 
     @property
     def name(self) -> str:
@@ -107,8 +106,8 @@ _NAMES = {IdType.FQDN, IdType.USER_FQDN, IdType.DER_ASN1_DN, IdType.DER_ASN1_GN}
 def _unambiguous(identity: Identity) -> str:
     """Print an identity so that no two print alike."""
     text = str(identity)
-    if identity.address is not None:
-        return text
+    if identity.type not in _NAMES:
+        return text  # which is hexadecimal for what has no form of its own
     return f'"{text}"' if text.encode() == identity.data else identity.data.hex()
 
 
@@ -159,11 +158,6 @@ class IpsecSa:
     def flow(self) -> Flow:
         """Name the packets this pair protects, and the peer they go to."""
         return Flow(self.selector, self.isakmp.peer_key)
-
-    @property
-    def purpose(self) -> tuple[str, Flow]:
-        """Tell what it is for: SAs of one purpose are generations of each other."""
-        return self.name, self.flow
 
     @property
     def rank(self) -> tuple[int | bytes, ...]:
