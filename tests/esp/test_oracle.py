@@ -28,6 +28,10 @@ SUITES = [
     # transform, octets of key, scapy's name
     *[(EspTransform.AES, octets, "AES-CBC") for octets in (16, 24, 32)],
     (EspTransform.TRIPLE_DES, 24, "3DES"),
+    *[(EspTransform.BLOWFISH, octets, "Blowfish") for octets in (5, 16, 56)],
+    *[(EspTransform.CAST, octets, "CAST") for octets in (5, 10, 16)],
+    *[(EspTransform.AES_CTR, octets, "AES-CTR") for octets in (20, 28, 36)],
+    (EspTransform.NULL, 0, "NULL"),
 ]
 HMACS = [
     (Auth.HMAC_MD5, 16, "HMAC-MD5-96"),
@@ -39,6 +43,10 @@ HMACS = [
 ALGORITHMS = [
     *[
         (EspTransform.AES_GCM_16, octets, "AES-GCM", Auth.NONE, 0, "NULL")
+        for octets in (20, 28, 36)
+    ],
+    *[
+        (EspTransform.AES_GMAC, octets, "AES-NULL-GMAC", Auth.NONE, 0, "NULL")
         for octets in (20, 28, 36)
     ],
     *[(*suite, *authenticator) for suite in SUITES for authenticator in HMACS],
@@ -64,7 +72,7 @@ def both(algorithms: Algorithms) -> tuple[EspCipher, SecurityAssociation]:
         ESP,
         spi=SPI,
         crypt_algo=name,
-        crypt_key=encryption_key,
+        crypt_key=encryption_key or None,
         auth_algo=auth_name,
         auth_key=authentication_key or None,
         tunnel_header=IP(src="192.0.2.1", dst="192.0.2.2"),

@@ -22,6 +22,11 @@ SUITES = {
     "gcm": (EspTransform.AES_GCM_16, Auth.NONE, bytes(20), b""),
     "cbc": (EspTransform.AES, Auth.HMAC_SHA2_256, bytes(16), bytes(32)),
     "3des": (EspTransform.TRIPLE_DES, Auth.HMAC_SHA, bytes(range(24)), bytes(20)),
+    "blowfish": (EspTransform.BLOWFISH, Auth.HMAC_MD5, bytes(16), bytes(16)),
+    "cast": (EspTransform.CAST, Auth.HMAC_RIPEMD, bytes(16), bytes(20)),
+    "ctr": (EspTransform.AES_CTR, Auth.HMAC_SHA, bytes(20), bytes(20)),
+    "null": (EspTransform.NULL, Auth.HMAC_SHA2_384, b"", bytes(48)),
+    "gmac": (EspTransform.AES_GMAC, Auth.NONE, bytes(20), b""),
 }
 
 
@@ -137,8 +142,9 @@ def test_cbc_ivs_come_from_the_entropy_and_do_not_repeat() -> None:
     assert (len(ivs), draws) == (100, [16] * 100)
 
 
-def test_gcm_ivs_are_the_sequence_numbers() -> None:
-    sealer, _ = pair("gcm")
+@pytest.mark.parametrize("name", ["gcm", "gmac", "ctr"])
+def test_ivs_of_counter_modes_are_the_sequence_numbers(name: str) -> None:
+    sealer, _ = pair(name)
     assert [sealer.seal(b"", IPV4)[8:16] for _ in range(3)] == [pack(">Q", n) for n in (1, 2, 3)]
 
 
@@ -151,8 +157,19 @@ def test_gcm_ivs_are_the_sequence_numbers() -> None:
         ((EspTransform.TRIPLE_DES, Auth.HMAC_MD5, bytes(16), bytes(16)), "24 octets, not 16"),
         ((EspTransform.AES_GCM_16, Auth.NONE, bytes(16), b""), "20, 28 or 36 octets, not 16"),
         ((EspTransform.AES_GCM_16, Auth.HMAC_SHA, bytes(20), bytes(20)), "authenticates by itself"),
-        ((EspTransform.BLOWFISH, Auth.HMAC_SHA, bytes(16), bytes(20)), "BLOWFISH is not available"),
-        ((EspTransform.AES, Auth.HMAC_RIPEMD, bytes(16), bytes(20)), "RIPEMD is not available"),
+        ((EspTransform.AES_GMAC, Auth.NONE, bytes(16), b""), "20, 28 or 36 octets, not 16"),
+        ((EspTransform.AES_GMAC, Auth.HMAC_SHA, bytes(20), bytes(20)), "authenticates by itself"),
+        ((EspTransform.AES_CTR, Auth.NONE, bytes(20), b""), "no authentication protects nothing"),
+        ((EspTransform.AES_CTR, Auth.HMAC_MD5, bytes(16), bytes(16)), "20, 28 or 36 octets"),
+        ((EspTransform.BLOWFISH, Auth.HMAC_SHA, bytes(57), bytes(20)), "5 to 56 octets, not 57"),
+        ((EspTransform.BLOWFISH, Auth.HMAC_SHA, bytes(4), bytes(20)), "5 to 56 octets, not 4"),
+        ((EspTransform.CAST, Auth.HMAC_SHA, bytes(17), bytes(20)), "5 to 16 octets, not 17"),
+        ((EspTransform.CAST, Auth.NONE, bytes(16), b""), "no authentication protects nothing"),
+        ((EspTransform.NULL, Auth.NONE, b"", b""), "NULL and no authentication protects nothing"),
+        ((EspTransform.NULL, Auth.HMAC_SHA, bytes(16), bytes(20)), "NULL takes no key"),
+        ((EspTransform.AES, Auth.KPDK, bytes(16), bytes(20)), "KPDK is not available"),
+        ((EspTransform.AES, Auth.HMAC_RIPEMD, bytes(16), bytes(16)), "20 octets, not 16"),
+        ((EspTransform.DES, Auth.HMAC_SHA, bytes(8), bytes(20)), "with DES is not available"),
         ((EspTransform(77), Auth.HMAC_SHA, bytes(16), bytes(20)), "EspTransform_77 is not"),
     ],
 )

@@ -9,22 +9,23 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 
-from isakmpd.crypto.esp_ciphers import HMACS, AesGcm, CbcHmac, truncated_hmac
+from isakmpd.crypto.esp_ciphers import AesGcm, AesGmac, CbcHmac, CtrHmac, NullHmac
+from isakmpd.crypto.truncated_hmac import HMACS, truncated_hmac
 from isakmpd.esp.packet import Opener, Sealer
 from isakmpd.esp.replay import ReplayWindow
 
 
 class NoIcv:
-    """Stand for the missing authenticator of RFC 3602's samples."""
+    """Stand for the missing authenticator of the samples of RFC 3602 and RFC 3686."""
 
     def copy(self) -> NoIcv:
         return self
 
-    def update(self, octets: bytes) -> None:
+    def update(self, data: bytes, /) -> None:
         """Look at nothing."""
 
     def finalize(self) -> bytes:
-        return b""
+        return b"?"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def cbc_without_icv(key: bytes, iv: bytes) -> CbcHmac:
     """Give AES-CBC without an ICV whose first IV will be ``iv``."""
     decryptor = Cipher(AES(key), modes.ECB()).decryptor()  # noqa: S305 - one block, by intent
     drawn = decryptor.update(iv)
-    return CbcHmac(AES(key), NoIcv(), 0, lambda _: drawn)  # type: ignore[arg-type]
+    return CbcHmac(AES(key), NoIcv(), 0, lambda _: drawn)
 
 
 @pytest.mark.parametrize("sample", RFC_3602, ids=lambda sample: f"case {sample.case}")
@@ -143,6 +144,95 @@ def test_aes_gcm_opens_the_packets_of_its_esp_test_cases(case: tuple[str, ...]) 
     assert next_header == plaintext[-1] == 1
 
 
+COUNTING_36 = bytes(range(36)).hex()
+AES_CTR = [
+    # RFC 3686 section 6: number, key, nonce, IV, plaintext, ciphertext
+    (
+        1,
+        "ae6852f8121067cc4bf7a5765577f39e",
+        "00000030",
+        "0000000000000000",
+        b"Single block msg".hex(),
+        "e4095d4fb7a7b3792d6175a3261311b8",
+    ),
+    (
+        2,
+        "7e24067817fae0d743d6ce1f32539163",
+        "006cb6db",
+        "c0543b59da48d90b",
+        COUNTING_36[:64],
+        "5104a106168a72d9790d41ee8edad388eb2e1efc46da57c8fce630df9141be28",
+    ),
+    (
+        3,
+        "7691be035e5020a8ac6e618529f9a0dc",
+        "00e0017b",
+        "27777f3f4a1786f0",
+        COUNTING_36,
+        "c1cf48a89f2ffdd9cf4652e9efdb72d74540a42bde6d7836d59a5ceaaef3105325b2072f",
+    ),
+    (
+        4,
+        "16af5b145fc9f579c175f93e3bfb0eed863d06ccfdb78515",
+        "00000048",
+        "36733c147d6d93cb",
+        b"Single block msg".hex(),
+        "4b55384fe259c9c84e7935a003cbe928",
+    ),
+    (
+        7,
+        "776beff2851db06f4c8a0542c8696f6c6a81af1eec96b4d37fc1d689e6c1c104",
+        "00000060",
+        "db5672c97aa8f0b2",
+        b"Single block msg".hex(),
+        "145ad01dbf824ec7560863dc71e3e0c0",
+    ),
+    (
+        9,
+        "ff7a617ce69148e4f1726e2f43581de2aa62d9f805532edff1eed687fb54153d",
+        "001cc5b7",
+        "51a51d70a1c11148",
+        COUNTING_36,
+        "eb6c52821d0bbbf7ce7594462aca4faab407df866569fd07f48cc0b583d6071f1ec0e6b8",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", AES_CTR, ids=lambda case: f"test vector {case[0]}")
+def test_aes_ctr_decrypts_the_vectors_of_rfc_3686(
+    case: tuple[int, str, str, str, str, str],
+) -> None:
+    _, key, nonce, iv, plaintext, ciphertext = case
+    cipher = CtrHmac(bytes.fromhex(key + nonce), NoIcv(), 1)
+    packet = bytes(8) + bytes.fromhex(iv + ciphertext) + b"?"
+    assert cipher.open(packet).hex() == plaintext
+
+
+def test_aes_ctr_encrypts_the_first_vector_of_rfc_3686() -> None:
+    _, key, nonce, iv, plaintext, ciphertext = AES_CTR[0]
+    cipher = CtrHmac(bytes.fromhex(key + nonce), NoIcv(), 1)
+    sealed = cipher.seal(bytes(8), bytes.fromhex(plaintext))
+    assert sealed == bytes(8) + bytes.fromhex(iv + ciphertext) + b"?"
+
+
+def test_aes_gmac_gives_the_packet_of_linux_self_test_of_rfc_4543() -> None:
+    key = bytes.fromhex("4c80cdefbb5d10da906ac73c3613a63422433c64")
+    header, iv = bytes.fromhex("0000432100000007"), bytes(8)
+    ping = "45000030da3a00008001df3bc0a80005c0a800010800c6cd02000700"
+    plaintext = bytes.fromhex(ping) + b"abcdefghijklmnopqrst" + b"\1\2\2\1"
+    packet = header + iv + plaintext + bytes.fromhex("f2a9a836e155106aa8dcd618e4099aaa")
+    assert AesGmac(key).open(packet) == plaintext
+    payload, next_header = Opener(AesGmac(key), ReplayWindow()).open(packet)
+    assert (payload, next_header) == (plaintext[:-4], 1)
+
+
+def test_null_with_hmac_ripemd160_is_the_octets_and_twelve_more() -> None:
+    """RFC 2286's text of eight octets stands for a header, and nothing follows it."""
+    cipher = NullHmac(*truncated_hmac("HMAC-RIPEMD160-96", b"\x0b" * 20))
+    sealed = cipher.seal(b"Hi There", b"")
+    assert sealed == b"Hi There" + bytes.fromhex("24cb4bd67d20fc1a5d2ed773")
+
+
 class TestHmac:
     """Truncated HMACs, with the vectors whose key has the length ESP fixes."""
 
@@ -171,6 +261,12 @@ class TestHmac:
         "ac2878ebd5803f6f0b61dbce5e251ff8789a4722c1be65aea45fd464e89f8f5b",
     )
 
+    rfc_2286: ClassVar = (
+        b"\x0b" * 20,
+        b"Hi There",
+        "24cb4bd67d20fc1a5d2ed7732dcc39377f0a5668",
+    )
+
     @pytest.mark.parametrize(
         ("name", "vector", "octets"),
         [
@@ -179,6 +275,7 @@ class TestHmac:
             ("HMAC-SHA2-256-128", rfc_4868_256, 16),
             ("HMAC-SHA2-384-192", rfc_4868_384, 24),
             ("HMAC-SHA2-512-256", rfc_4868_512, 32),
+            ("HMAC-RIPEMD160-96", rfc_2286, 12),
         ],
     )
     def test_values_and_truncation(
@@ -191,7 +288,21 @@ class TestHmac:
         assert authenticator.finalize() == bytes.fromhex(expected)
 
     @pytest.mark.parametrize("name", HMACS)
+    def test_packets_do_not_disturb_one_another(self, name: str) -> None:
+        """The keyed state is copied for each packet and never fed itself."""
+        keyed, _ = truncated_hmac(name, bytes(HMACS[name].key_octets))
+
+        def digest(packet: bytes) -> bytes:
+            mac = keyed.copy()
+            mac.update(packet)
+            return mac.finalize()
+
+        first = digest(b"first")
+        assert digest(b"second") != first
+        assert digest(b"first") == first
+
+    @pytest.mark.parametrize("name", HMACS)
     def test_keys_of_another_length_are_refused(self, name: str) -> None:
-        length = HMACS[name][1]
+        length = HMACS[name].key_octets
         with pytest.raises(ValueError, match=f"has {length} octets, not {length - 1}"):
             truncated_hmac(name, bytes(length - 1))
