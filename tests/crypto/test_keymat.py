@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isakmpd.crypto.hashes import PrfKind
-from isakmpd.crypto.keymat import esp_key_lengths, keymat
-from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform, HashAlgorithm, Protocol
+from isakmpd.crypto.keymat import ah_key_length, esp_has_key_length, esp_key_lengths, keymat
+from isakmpd.wire.numbers import (
+    AhTransform,
+    AuthenticationAlgorithm,
+    EspTransform,
+    HashAlgorithm,
+    Protocol,
+)
 
 NONE = AuthenticationAlgorithm.NONE
 SHA = AuthenticationAlgorithm.HMAC_SHA
@@ -40,6 +46,7 @@ def test_keymat_feeds_back(
     ("transform", "key_length", "encryption"),
     [
         (EspTransform.TRIPLE_DES, None, 24),
+        (EspTransform.TRIPLE_DES, 192, 24),  # superfluous, and true
         (AES, None, 16),
         (AES, 128, 16),
         (AES, 192, 24),
@@ -50,9 +57,13 @@ def test_keymat_feeds_back(
         (GCM, 128, 20),
         (GCM, 192, 28),
         (GCM, 256, 36),
+        (EspTransform.AES_GMAC, None, 20),
         (EspTransform.AES_GMAC, 256, 36),
         (EspTransform.CAST, None, 16),
-        (EspTransform.BLOWFISH, None, 16),
+        (EspTransform.CAST, 40, 5),
+        (EspTransform.CAST, 128, 16),
+        (EspTransform.BLOWFISH, None, 16),  # RFC 2451 section 2.2
+        (EspTransform.BLOWFISH, 40, 5),
         (EspTransform.BLOWFISH, 448, 56),
         (EspTransform.NULL, None, 0),
     ],
@@ -70,11 +81,44 @@ def test_encryption_keys(transform: EspTransform, key_length: int | None, encryp
         (AuthenticationAlgorithm.HMAC_SHA2_256, 32),
         (AuthenticationAlgorithm.HMAC_SHA2_384, 48),
         (AuthenticationAlgorithm.HMAC_SHA2_512, 64),
+        (AuthenticationAlgorithm.HMAC_RIPEMD, 20),
     ],
 )
 def test_authentication_keys(authentication: AuthenticationAlgorithm, length: int) -> None:
-    """An HMAC key is as long as its hash (RFC 2403, 2404, 4868)."""
+    """An HMAC key is as long as its hash (RFC 2403, 2404, 2857, 4868)."""
     assert esp_key_lengths(AES, 128, authentication) == (16, length)
+
+
+@pytest.mark.parametrize(
+    ("transform", "length"),
+    [
+        (AhTransform.MD5, 16),
+        (AhTransform.SHA, 20),
+        (AhTransform.SHA2_256, 32),
+        (AhTransform.SHA2_384, 48),
+        (AhTransform.SHA2_512, 64),
+        (AhTransform.RIPEMD, 20),
+    ],
+)
+def test_ah_keys(transform: AhTransform, length: int) -> None:
+    """AH takes one key, as long as its hash."""
+    assert ah_key_length(transform) == length
+
+
+@pytest.mark.parametrize(
+    ("transform", "has"),
+    [
+        (AES, True),
+        (GCM, True),
+        (EspTransform.BLOWFISH, True),
+        (EspTransform.CAST, True),
+        (EspTransform.TRIPLE_DES, False),
+        (EspTransform.NULL, False),
+    ],
+)
+def test_whether_key_length_says_anything(transform: EspTransform, has: bool) -> None:
+    """KEY_LENGTH belongs to ciphers of variable key length (RFC 2407 section 4.5)."""
+    assert esp_has_key_length(transform) is has
 
 
 @pytest.mark.parametrize(
@@ -84,7 +128,7 @@ def test_authentication_keys(authentication: AuthenticationAlgorithm, length: in
         (AES, 64),
         (AES, 160),
         (GCM, 160),
-        (EspTransform.TRIPLE_DES, 192),
+        (EspTransform.TRIPLE_DES, 168),
         (EspTransform.NULL, 128),
         (EspTransform.CAST, 136),
         (EspTransform.BLOWFISH, 41),
@@ -100,5 +144,9 @@ def test_unknown_algorithms_are_named() -> None:
     """What the tables lack is refused by name."""
     with pytest.raises(ValueError, match="ESP transform EspTransform_99 is not supported"):
         esp_key_lengths(EspTransform(99), None, SHA)
+    with pytest.raises(ValueError, match="ESP transform DES is not supported"):
+        esp_has_key_length(EspTransform.DES)
+    with pytest.raises(ValueError, match="AH transform DES is not supported"):
+        ah_key_length(AhTransform.DES)
     with pytest.raises(ValueError, match="authentication KPDK is not supported"):
         esp_key_lengths(AES, 128, AuthenticationAlgorithm.KPDK)

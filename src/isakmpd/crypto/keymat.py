@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isakmpd.crypto.hashes import PrfKind
-from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform
+from isakmpd.wire.numbers import AhTransform, AuthenticationAlgorithm, EspTransform
 
 
 def keymat(
@@ -36,8 +36,8 @@ def keymat(
 class EspKey:
     """Say what a cipher takes of KEYMAT: key sizes in bits, and a salt in octets.
 
-    ``default_bits`` holds without KEY_LENGTH; a cipher without ``key_lengths`` must not have one
-    (RFC 2407 section 4.5).
+    ``default_bits`` holds without KEY_LENGTH, which RFC 2407 section 4.5 wants from every cipher of
+    variable key length, and from no other: peers that repeat a fixed length are understood.
     """
 
     default_bits: int
@@ -48,7 +48,7 @@ class EspKey:
 _AES = (128, 192, 256)
 
 ESP_KEYS: dict[EspTransform, EspKey] = {
-    EspTransform.TRIPLE_DES: EspKey(192),
+    EspTransform.TRIPLE_DES: EspKey(192, (192,)),
     EspTransform.CAST: EspKey(128, tuple(range(40, 129, 8))),
     EspTransform.BLOWFISH: EspKey(128, tuple(range(40, 449, 8))),
     EspTransform.NULL: EspKey(0),
@@ -68,6 +68,36 @@ AUTHENTICATION_KEY_OCTETS: dict[AuthenticationAlgorithm, int] = {
     AuthenticationAlgorithm.HMAC_RIPEMD: 20,
 }
 
+# What authenticates under each AH transform (RFC 2407 section 4.4.3, RFC 4868 section 2.1).
+AH_AUTHENTICATION: dict[AhTransform, AuthenticationAlgorithm] = {
+    AhTransform.MD5: AuthenticationAlgorithm.HMAC_MD5,
+    AhTransform.SHA: AuthenticationAlgorithm.HMAC_SHA,
+    AhTransform.SHA2_256: AuthenticationAlgorithm.HMAC_SHA2_256,
+    AhTransform.SHA2_384: AuthenticationAlgorithm.HMAC_SHA2_384,
+    AhTransform.SHA2_512: AuthenticationAlgorithm.HMAC_SHA2_512,
+    AhTransform.RIPEMD: AuthenticationAlgorithm.HMAC_RIPEMD,
+}
+
+
+def ah_key_length(transform: AhTransform) -> int:
+    """Give the octets KEYMAT holds for AH; raises ValueError outside AH_AUTHENTICATION."""
+    authentication = AH_AUTHENTICATION.get(transform)
+    if authentication is None:
+        raise ValueError(f"AH transform {transform} is not supported")
+    return AUTHENTICATION_KEY_OCTETS[authentication]
+
+
+def esp_has_key_length(transform: EspTransform) -> bool:
+    """Tell whether KEY_LENGTH chooses among a cipher's keys; raises ValueError outside ESP_KEYS."""
+    return len(_esp_key(transform).key_lengths) > 1
+
+
+def _esp_key(transform: EspTransform) -> EspKey:
+    key = ESP_KEYS.get(transform)
+    if key is None:
+        raise ValueError(f"ESP transform {transform} is not supported")
+    return key
+
 
 def esp_key_lengths(
     transform: EspTransform, key_length: int | None, authentication: AuthenticationAlgorithm
@@ -77,9 +107,7 @@ def esp_key_lengths(
     ``key_length`` is the negotiated KEY_LENGTH in bits, None where there is none; raises
     ValueError for algorithms outside the tables and for a length the cipher does not have.
     """
-    key = ESP_KEYS.get(transform)
-    if key is None:
-        raise ValueError(f"ESP transform {transform} is not supported")
+    key = _esp_key(transform)
     if key_length is not None and key_length not in key.key_lengths:
         known = ", ".join(map(str, key.key_lengths)) or "none"
         raise ValueError(f"{transform} with KEY_LENGTH {key_length}, expected {known}")
