@@ -36,8 +36,8 @@ def keymat(
 class EspKey:
     """Say what a cipher takes of KEYMAT: key sizes in bits, and a salt in octets.
 
-    ``default_bits`` holds without KEY_LENGTH, which RFC 2407 section 4.5 wants from every cipher of
-    variable key length, and from no other: peers that repeat a fixed length are understood.
+    ``default_bits`` holds without KEY_LENGTH. A cipher without ``key_lengths`` must come without
+    one (RFC 2407 section 4.5); peers that repeat its fixed length there are understood.
     """
 
     default_bits: int
@@ -48,7 +48,7 @@ class EspKey:
 _AES = (128, 192, 256)
 
 ESP_KEYS: dict[EspTransform, EspKey] = {
-    EspTransform.TRIPLE_DES: EspKey(192, (192,)),
+    EspTransform.TRIPLE_DES: EspKey(192),
     EspTransform.CAST: EspKey(128, tuple(range(40, 129, 8))),
     EspTransform.BLOWFISH: EspKey(128, tuple(range(40, 449, 8))),
     EspTransform.NULL: EspKey(0),
@@ -89,7 +89,7 @@ def ah_key_length(transform: AhTransform) -> int:
 
 def esp_has_key_length(transform: EspTransform) -> bool:
     """Tell whether KEY_LENGTH chooses among a cipher's keys; raises ValueError outside ESP_KEYS."""
-    return len(_esp_key(transform).key_lengths) > 1
+    return bool(_esp_key(transform).key_lengths)
 
 
 def _esp_key(transform: EspTransform) -> EspKey:
@@ -108,8 +108,8 @@ def esp_key_lengths(
     ValueError for algorithms outside the tables and for a length the cipher does not have.
     """
     key = _esp_key(transform)
-    if key_length is not None and key_length not in key.key_lengths:
-        known = ", ".join(map(str, key.key_lengths)) or "none"
+    if key_length is not None and key_length not in (key.key_lengths or (key.default_bits,)):
+        known = ", ".join(map(str, key.key_lengths)) or key.default_bits or "none"
         raise ValueError(f"{transform} with KEY_LENGTH {key_length}, expected {known}")
     authentication_octets = AUTHENTICATION_KEY_OCTETS.get(authentication)
     if authentication_octets is None:
