@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 
 from isakmpd.config import constants
 from isakmpd.config.model import ClientId
-from isakmpd.config.reading import Section, decimal
+from isakmpd.config.reading import ANY, Section, decimal
 from isakmpd.config.services import PROTOCOLS, WITH_PORTS
 from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.identities import Identity
@@ -78,6 +78,9 @@ def client_id(section: Section) -> ClientId:
     else:
         network = ip_network(_required_address(section, "Address", _FAMILY[kind]).packed)
     protocol = _protocol(section)
+    if (section.get("Port") or "").upper() == ANY:
+        _check_ports(section, protocol)
+        return ClientId(section.name, network, protocol, any_port=True)
     return ClientId(section.name, network, protocol, _port(section, protocol))
 
 
@@ -124,7 +127,12 @@ def _port(section: Section, protocol: int) -> int:
         return 0
     number = decimal(value) if value.isdigit() else section.reading.machine.service(value)
     if number is None or not 1 <= number <= 65535:
-        raise section.fault("Port", "expected a number from 1 to 65535 or a service name")
-    if protocol not in WITH_PORTS:
-        raise section.fault("Port", f"protocol {protocol} has no ports; expected tcp, udp or sctp")
+        raise section.fault("Port", "expected a number from 1 to 65535, a service name or any")
+    _check_ports(section, protocol)
     return number
+
+
+def _check_ports(section: Section, protocol: int) -> None:
+    if protocol not in WITH_PORTS:
+        seen = f"protocol {protocol} has no ports" if protocol else "there is no Protocol"
+        raise section.fault("Port", f"{seen}; expected tcp, udp or sctp")

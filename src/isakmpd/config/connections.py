@@ -7,7 +7,7 @@ from isakmpd.config.addresses import client_id
 from isakmpd.config.model import ClientId, Connection, Peer, Suite
 from isakmpd.config.peers import check_doi, check_phase, peer
 from isakmpd.config.reading import ConfigError, Place, Reading, Section
-from isakmpd.config.transforms import suites
+from isakmpd.config.suites import suites
 
 _ACTIVE_ONLY = "active-only"
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Generic, TypeVar
 
 from isakmpd.wire.numbers import (
+    AhTransform,
     AuthenticationAlgorithm,
     AuthenticationMethod,
     Doi,
@@ -16,6 +17,7 @@ from isakmpd.wire.numbers import (
     GroupDescription,
     HashAlgorithm,
     IdType,
+    IpcompTransform,
     LifeType,
     OpenEnum,
     Protocol,
@@ -55,6 +57,8 @@ PHASE_1_EXCHANGE = Vocabulary((ExchangeType.ID_PROT, ExchangeType.AGGRESSIVE))
 PHASE_2_EXCHANGE = Vocabulary((ExchangeType.QUICK_MODE,))
 PROTOCOL_ID = Vocabulary((Protocol.IPSEC_AH, Protocol.IPSEC_ESP, Protocol.IPCOMP))
 ESP_TRANSFORM = Vocabulary(EspTransform)
+AH_TRANSFORM = Vocabulary(AhTransform)
+IPCOMP_TRANSFORM = Vocabulary(IpcompTransform)
 ENCAPSULATION_MODE = Vocabulary(EncapsulationMode)
 AUTHENTICATION_ALGORITHM = Vocabulary(
     member for member in AuthenticationAlgorithm if member is not AuthenticationAlgorithm.NONE

@@ -106,8 +106,12 @@ class Suite:
 
     @property
     def group(self) -> GroupDescription | None:
-        """Give the group of its perfect forward secrecy, the same in all its transforms."""
-        return self.protocols[0].transforms[0].group
+        """Give the group of its perfect forward secrecy, the same in all but IPCOMP."""
+        return next(
+            each.transforms[0].group
+            for each in self.protocols
+            if each.protocol is not Protocol.IPCOMP
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,22 @@ from __future__ import annotations
 from isakmpd.config import constants
 from isakmpd.config.addresses import EITHER_FAMILY, address, identity, octets
 from isakmpd.config.generated import DEFAULT_PHASE_1_CONFIGURATION, main_mode_names
+from isakmpd.config.lists import each
 from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.config.reading import Section
-from isakmpd.config.transforms import each, phase_1_transform
+from isakmpd.config.transforms import phase_1_transform
 from isakmpd.crypto.secret import Secret
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import AuthenticationMethod, Doi, ExchangeType, IdType
 
+_MODE_CONFIG = "ikecfg"
 _TRANSPORTS = ("udp", "udp_physical", "udp_encap")
 
 
 def peer(section: Section) -> Peer:
     """Read an ISAKMP-peer section."""
     check_phase(section, "1")
-    _check_transport_and_flags(section)
+    _check_transport(section)
     name = section.get("Configuration") or DEFAULT_PHASE_1_CONFIGURATION
     configuration = section.follow("Configuration", name)
     exchange_type, transforms = section.reading.once("ISAKMP-configuration", configuration, _offer)
@@ -35,6 +37,7 @@ def peer(section: Section) -> Peer:
         pre_shared_key=_pre_shared_key(section, exchange_type, transforms),
         local_id=_local_id(section),
         remote_id=_identity(section, "Remote-ID", constants.EXPECTED_ID),
+        mode_config=_MODE_CONFIG in section.flags(_MODE_CONFIG),
     )
 
 
@@ -54,15 +57,10 @@ def check_doi(section: Section) -> None:
         raise section.fault("DOI", "expected IPSEC")
 
 
-def _check_transport_and_flags(section: Section) -> None:
+def _check_transport(section: Section) -> None:
     value = section.get("Transport")
     if value is not None and value.lower() not in _TRANSPORTS:
         raise section.fault("Transport", "expected udp")
-    for flag in section.elements("Flags"):
-        if flag.lower() == "ikecfg":
-            section.warn("Flags", "not supported by this version, the flag is ignored", flag)
-        else:
-            section.warn("Flags", "expected ikecfg; the flag is ignored", flag)
 
 
 def _offer(configuration: Section) -> tuple[ExchangeType, tuple[Phase1Transform, ...]]:

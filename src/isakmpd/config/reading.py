@@ -13,17 +13,19 @@ from isakmpd.config.constants import Vocabulary
 from isakmpd.config.lexer import HIDDEN, Binding, split_list, without_key
 from isakmpd.config.model import OfferAccept, Problem
 from isakmpd.config.services import well_known_port
-from isakmpd.config.support import unsupported_yet
+from isakmpd.config.support import recommendable, refusal
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.numbers import OpenEnum
 
 T = TypeVar("T")
 E = TypeVar("E", bound=OpenEnum)
 Place = tuple[str, int]  # file and line
+ANY = "ANY"  # where a peer's choice will do
 
 _BUILT_IN: Place = (GENERATED, 0)
 _MOST_SUGGESTIONS = 20
 _MOST_NAMES = 5
+_MOST_NEAR = 200
 _OFFER_ACCEPT = re.compile(r"(\d{1,10})\s*(?:,\s*(\d{1,10})\s*:\s*(\d{1,10}))?", re.ASCII)
 
 
@@ -142,15 +144,20 @@ class Reading:
         written = self.bindings.written_in(name)
         return [binding for binding in written if binding.tag.lower() not in asked]
 
-    def did_you_mean(self, seen: str, candidates: Iterable[str]) -> str:
-        """Suggest the nearest candidate, as the end of a sentence; empty where none is near."""
+    def did_you_mean(
+        self,
+        seen: str,
+        candidates: Iterable[str],
+        usable: Callable[[str], bool] = lambda _: True,
+    ) -> str:
+        """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near."""
         choice = tuple(candidates)
         key = (seen, choice)
         if key not in self._suggestions:
             # Among thousands of generated names each search takes a while.
             if len(self._suggestions) == _MOST_SUGGESTIONS:
                 return ""
-            self._suggestions[key] = _nearest(seen.lower(), choice)
+            self._suggestions[key] = _nearest(seen.lower(), choice, usable)
         near = self._suggestions[key]
         return f'; did you mean "{near}"?' if near else ""
 
@@ -218,6 +225,19 @@ class Section:
             self.warn(tag, "the list has an empty element, which is ignored")
         return [element for element in elements if element]
 
+    def flags(self, *known: str) -> frozenset[str]:
+        """Give the known flags among the Flags, in lower case; others are ignored with a word."""
+        seen: set[str] = set()
+        for flag in self.elements("Flags"):
+            if flag.lower() in known:
+                seen.add(flag.lower())
+            else:
+                near = self.reading.did_you_mean(flag, known)
+                self.warn(
+                    "Flags", f"expected {' or '.join(known)}; the flag is ignored{near}", flag
+                )
+        return frozenset(seen)
+
     def number(self, tag: str, default: int, low: int, high: int) -> int:
         """Give the number a tag holds, ``default`` where the tag is absent."""
         value = self.get(tag)
@@ -255,7 +275,7 @@ class Section:
         member = vocabulary.find(value)
         if member is None:
             raise self.fault(tag, self._expected(value, vocabulary))
-        if reason := unsupported_yet(member):
+        if reason := refusal(member):
             raise self.fault(tag, reason)
         return member
 
@@ -266,12 +286,21 @@ class Section:
             raise self.fault(tag, self._expected("", vocabulary))
         return member
 
-    def follow(self, tag: str, name: str, generated: Iterable[str] = ()) -> Section:
-        """Open the section a tag names; ``generated`` are names to suggest besides."""
+    def follow(
+        self,
+        tag: str,
+        name: str,
+        generated: Iterable[str] = (),
+        usable: Callable[[str], bool] = lambda _: True,
+    ) -> Section:
+        """Open the section a tag names; ``generated`` are names to suggest besides, if usable."""
         bindings = self.reading.bindings
         if bindings.exists(name):
             return self.reading.section(name, self.place(tag))
-        suggestion = self.reading.did_you_mean(name, [*bindings.sections(), *generated])
+        written = bindings.sections()
+        suggestion = self.reading.did_you_mean(
+            name, [*written, *generated], lambda near: near in written or usable(near)
+        )
         raise self.fault(tag, f"there is no section [{name}]{suggestion}", name)
 
     def refuse(self, *tags: str) -> None:
@@ -281,9 +310,9 @@ class Section:
                 raise self.fault(tag, "this tag is not supported by this version")
 
     def _expected(self, value: str, vocabulary: Vocabulary[E]) -> str:
-        usable = [n for n in vocabulary.names if not unsupported_yet(cast(E, vocabulary.find(n)))]
+        usable = [n for n in vocabulary.names if recommendable(cast(E, vocabulary.find(n)))]
         choice = f"one of {', '.join(usable)}" if len(usable) > 1 else "".join(usable)
-        suggestion = self.reading.did_you_mean(value, vocabulary.names) if value else ""
+        suggestion = self.reading.did_you_mean(value, usable) if value else ""
         return f"expected {choice}{suggestion}"
 
 
@@ -292,11 +321,11 @@ def decimal(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
-def _nearest(seen: str, candidates: Iterable[str]) -> str:
+def _nearest(seen: str, candidates: Iterable[str], usable: Callable[[str], bool]) -> str:
     alike = (each for each in candidates if abs(len(each) - len(seen)) <= 6)
     spellings = {each.lower(): each for each in alike}
-    near = difflib.get_close_matches(seen, spellings, 1, 0.75)
-    return spellings[near[0]] if near else ""
+    near = difflib.get_close_matches(seen, spellings, _MOST_NEAR, 0.75)
+    return next((spellings[each] for each in near if usable(spellings[each])), "")
 
 
 def _left_out(costs: list[tuple[str, str]]) -> str:

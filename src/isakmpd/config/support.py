@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from isakmpd.config.constants import spell
+from isakmpd.crypto import ciphers, groups, hashes
+from isakmpd.crypto.keymat import AUTHENTICATION_KEY_OCTETS, ESP_KEYS
 from isakmpd.wire.numbers import (
+    AhTransform,
     AuthenticationAlgorithm,
     AuthenticationMethod,
     EncapsulationMode,
@@ -14,6 +17,8 @@ from isakmpd.wire.numbers import (
     ExchangeType,
     GroupDescription,
     HashAlgorithm,
+    IdType,
+    IpcompTransform,
     OpenEnum,
     Protocol,
 )
@@ -22,74 +27,99 @@ from isakmpd.wire.numbers import (
 Table = Mapping[type[OpenEnum], frozenset[OpenEnum]]
 
 _SUPPORTED: Table = {
-    ExchangeType: frozenset({ExchangeType.ID_PROT, ExchangeType.QUICK_MODE}),
-    EncryptionAlgorithm: frozenset(
-        {EncryptionAlgorithm.AES_CBC, EncryptionAlgorithm.TRIPLE_DES_CBC}
+    ExchangeType: frozenset(
+        {ExchangeType.ID_PROT, ExchangeType.AGGRESSIVE, ExchangeType.QUICK_MODE}
     ),
-    HashAlgorithm: frozenset(
-        {
-            HashAlgorithm.MD5,
-            HashAlgorithm.SHA,
-            HashAlgorithm.SHA2_256,
-            HashAlgorithm.SHA2_384,
-            HashAlgorithm.SHA2_512,
-        }
-    ),
+    EncryptionAlgorithm: frozenset(ciphers.SUPPORTED),
+    HashAlgorithm: frozenset(hashes.SUPPORTED),
     AuthenticationMethod: frozenset({AuthenticationMethod.PRE_SHARED}),
-    GroupDescription: frozenset(
-        {
-            GroupDescription.MODP_768,
-            GroupDescription.MODP_1024,
-            GroupDescription.MODP_1536,
-            GroupDescription.MODP_2048,
-            GroupDescription.MODP_3072,
-            GroupDescription.MODP_4096,
-            GroupDescription.MODP_6144,
-            GroupDescription.MODP_8192,
-        }
+    GroupDescription: frozenset(groups.SUPPORTED),
+    Protocol: frozenset({Protocol.IPSEC_AH, Protocol.IPSEC_ESP, Protocol.IPCOMP}),
+    EspTransform: frozenset(ESP_KEYS),
+    AhTransform: frozenset(AhTransform) - {AhTransform.DES},
+    IpcompTransform: frozenset(IpcompTransform),
+    EncapsulationMode: frozenset({EncapsulationMode.TUNNEL, EncapsulationMode.TRANSPORT}),
+    AuthenticationAlgorithm: (
+        frozenset(AUTHENTICATION_KEY_OCTETS) - {AuthenticationAlgorithm.NONE}
     ),
-    Protocol: frozenset({Protocol.IPSEC_ESP}),
-    EspTransform: frozenset({EspTransform.TRIPLE_DES, EspTransform.AES, EspTransform.AES_GCM_16}),
-    EncapsulationMode: frozenset({EncapsulationMode.TUNNEL}),
-    AuthenticationAlgorithm: frozenset(
-        {
-            AuthenticationAlgorithm.HMAC_MD5,
-            AuthenticationAlgorithm.HMAC_SHA,
-            AuthenticationAlgorithm.HMAC_SHA2_256,
-            AuthenticationAlgorithm.HMAC_SHA2_384,
-            AuthenticationAlgorithm.HMAC_SHA2_512,
-        }
+    IdType: frozenset(IdType)
+    - {IdType.IPV4_RANGE, IdType.IPV6_RANGE, IdType.DER_ASN1_DN, IdType.DER_ASN1_GN},
+}
+
+
+def _each(members: Iterable[OpenEnum], reason: str) -> dict[OpenEnum, str]:
+    return dict.fromkeys(members, reason)
+
+
+_UNSAFE = "is unsafe and not supported"
+_NOT_SOUND = "is not supported: no implementation of this curve keeps its secrets in constant time"
+_DERIVED = "is not written here: TUNNEL or TRANSPORT is, and UDP follows from the NAT that is found"
+_REASONS: Mapping[type[OpenEnum], Mapping[OpenEnum, str]] = {
+    GroupDescription: _each(
+        (GroupDescription.EC2N_155, GroupDescription.EC2N_185, GroupDescription.BP_224), _NOT_SOUND
+    ),
+    EspTransform: _each(
+        (EspTransform.DES_IV64, EspTransform.DES, EspTransform.DES_IV32, EspTransform.RC4), _UNSAFE
+    ),
+    AhTransform: {AhTransform.DES: _UNSAFE},
+    AuthenticationAlgorithm: _each(
+        (AuthenticationAlgorithm.DES_MAC, AuthenticationAlgorithm.KPDK), _UNSAFE
+    ),
+    EncapsulationMode: _each(
+        (
+            EncapsulationMode.UDP_ENCAP_TUNNEL,
+            EncapsulationMode.UDP_ENCAP_TRANSPORT,
+            EncapsulationMode.UDP_ENCAP_TUNNEL_DRAFT,
+            EncapsulationMode.UDP_ENCAP_TRANSPORT_DRAFT,
+        ),
+        _DERIVED,
     ),
 }
 
-_BROKEN: Table = {
-    EncryptionAlgorithm: frozenset({EncryptionAlgorithm.DES_CBC}),
-    GroupDescription: frozenset({GroupDescription.EC2N_155, GroupDescription.EC2N_185}),
-    EspTransform: frozenset(
-        {EspTransform.DES_IV64, EspTransform.DES, EspTransform.DES_IV32, EspTransform.RC4}
-    ),
-    AuthenticationAlgorithm: frozenset(
-        {AuthenticationAlgorithm.DES_MAC, AuthenticationAlgorithm.KPDK}
-    ),
+# Carried out for whoever insists, and never suggested.
+_BROKEN: Mapping[type[OpenEnum], Mapping[OpenEnum, str]] = {
+    EncryptionAlgorithm: {
+        EncryptionAlgorithm.DES_CBC: (
+            "DES_CBC is broken: whoever records the traffic finds its 56-bit key by trial;"
+            " expected AES_CBC"
+        )
+    }
 }
 
 _WEAK: Table = {
-    EncryptionAlgorithm: frozenset({EncryptionAlgorithm.TRIPLE_DES_CBC}),
+    # Blocks of 64 bits begin to repeat within gigabytes (CVE-2016-2183).
+    EncryptionAlgorithm: frozenset(
+        {
+            EncryptionAlgorithm.TRIPLE_DES_CBC,
+            EncryptionAlgorithm.BLOWFISH_CBC,
+            EncryptionAlgorithm.CAST_CBC,
+        }
+    ),
+    EspTransform: frozenset({EspTransform.TRIPLE_DES, EspTransform.BLOWFISH, EspTransform.CAST}),
     HashAlgorithm: frozenset({HashAlgorithm.MD5}),
     GroupDescription: frozenset({GroupDescription.MODP_768, GroupDescription.MODP_1024}),
-    EspTransform: frozenset({EspTransform.TRIPLE_DES}),
+    AhTransform: frozenset({AhTransform.MD5}),
     AuthenticationAlgorithm: frozenset({AuthenticationAlgorithm.HMAC_MD5}),
 }
 
 
-def unsupported_yet(member: OpenEnum) -> str | None:
+def refusal(member: OpenEnum) -> str | None:
     """Give the reason why a value cannot be used, None where it can."""
     kind = type(member)
-    if member in _BROKEN.get(kind, ()):
-        return f"{spell(member)} is unsafe and not supported"
-    if kind in _SUPPORTED and member not in _SUPPORTED[kind]:
-        return f"{spell(member)} is not supported by this version"
-    return None
+    if kind not in _SUPPORTED or member in _SUPPORTED[kind]:
+        return None
+    reason = _REASONS.get(kind, {}).get(member, "is not supported by this version")
+    return f"{spell(member)} {reason}"
+
+
+def broken(member: OpenEnum) -> str | None:
+    """Give what is to be said of a value that works and protects nothing, None for others."""
+    return _BROKEN.get(type(member), {}).get(member)
+
+
+def recommendable(member: OpenEnum) -> bool:
+    """Tell whether a value may be suggested to whoever wrote another."""
+    return refusal(member) is None and broken(member) is None
 
 
 def weak(*members: OpenEnum | None) -> tuple[str, ...]:
