@@ -53,6 +53,12 @@ def why_no_peer() -> str:
     return why_no_commands({"swanctl": "strongswan-swanctl"}) or why_no_namespaces()
 
 
+@functools.cache
+def why_no_l2tp() -> str:
+    """Tell why no L2TP server can run here."""
+    return why_no_commands({"xl2tpd": "xl2tpd", "pppd": "ppp"}) or why_no_namespaces()
+
+
 def why_no_commands(commands: dict[str, str]) -> str:
     """Tell which commands are missing and which Debian packages bring them."""
     missing = [
