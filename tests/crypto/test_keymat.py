@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isakmpd.crypto.hashes import PrfKind
-from isakmpd.crypto.keymat import ah_key_length, esp_has_key_length, esp_key_lengths, keymat
+from isakmpd.crypto.keymat import ah_key_length, esp_key_lengths, keymat
 from isakmpd.wire.numbers import (
     AhTransform,
     AuthenticationAlgorithm,
@@ -106,22 +106,6 @@ def test_ah_keys(transform: AhTransform, length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("transform", "has"),
-    [
-        (AES, True),
-        (GCM, True),
-        (EspTransform.BLOWFISH, True),
-        (EspTransform.CAST, True),
-        (EspTransform.TRIPLE_DES, False),
-        (EspTransform.NULL, False),
-    ],
-)
-def test_whether_key_length_says_anything(transform: EspTransform, has: bool) -> None:
-    """KEY_LENGTH belongs to ciphers of variable key length (RFC 2407 section 4.5)."""
-    assert esp_has_key_length(transform) is has
-
-
-@pytest.mark.parametrize(
     ("transform", "key_length"),
     [
         (AES, 0),
@@ -144,8 +128,6 @@ def test_unknown_algorithms_are_named() -> None:
     """What the tables lack is refused by name."""
     with pytest.raises(ValueError, match="ESP transform EspTransform_99 is not supported"):
         esp_key_lengths(EspTransform(99), None, SHA)
-    with pytest.raises(ValueError, match="ESP transform DES is not supported"):
-        esp_has_key_length(EspTransform.DES)
     with pytest.raises(ValueError, match="AH transform DES is not supported"):
         ah_key_length(AhTransform.DES)
     with pytest.raises(ValueError, match="authentication KPDK is not supported"):

@@ -87,18 +87,6 @@ def ah_key_length(transform: AhTransform) -> int:
     return AUTHENTICATION_KEY_OCTETS[authentication]
 
 
-def esp_has_key_length(transform: EspTransform) -> bool:
-    """Tell whether KEY_LENGTH chooses among a cipher's keys; raises ValueError outside ESP_KEYS."""
-    return bool(_esp_key(transform).key_lengths)
-
-
-def _esp_key(transform: EspTransform) -> EspKey:
-    key = ESP_KEYS.get(transform)
-    if key is None:
-        raise ValueError(f"ESP transform {transform} is not supported")
-    return key
-
-
 def esp_key_lengths(
     transform: EspTransform, key_length: int | None, authentication: AuthenticationAlgorithm
 ) -> tuple[int, int]:
@@ -107,7 +95,9 @@ def esp_key_lengths(
     ``key_length`` is the negotiated KEY_LENGTH in bits, None where there is none; raises
     ValueError for algorithms outside the tables and for a length the cipher does not have.
     """
-    key = _esp_key(transform)
+    key = ESP_KEYS.get(transform)
+    if key is None:
+        raise ValueError(f"ESP transform {transform} is not supported")
     if key_length is not None and key_length not in (key.key_lengths or (key.default_bits,)):
         known = ", ".join(map(str, key.key_lengths)) or key.default_bits or "none"
         raise ValueError(f"{transform} with KEY_LENGTH {key_length}, expected {known}")
