@@ -6,6 +6,7 @@ import pytest
 
 from isakmpd.wire.header import Header, decode_header
 from isakmpd.wire.numbers import (
+    ConfigurationType,
     ExchangeType,
     Flags,
     NotifyType,
@@ -13,6 +14,7 @@ from isakmpd.wire.numbers import (
     Protocol,
 )
 from isakmpd.wire.payloads import (
+    AttributePayload,
     Hash,
     Payload,
     Unknown,
@@ -193,11 +195,11 @@ def hash_of(length: int, exchange: ExchangeType) -> Under:
     """The proof cut or stretched to ``length`` octets."""
 
     def make(peer: Peer) -> bytes:
-        rest = (
-            proposal(peer).payloads()
-            if exchange == QM
-            else (peer.notify(NotifyType.R_U_THERE, bytes(4)),)
-        )
+        rest: tuple[Payload, ...] = (peer.notify(NotifyType.R_U_THERE, bytes(4)),)
+        if exchange == QM:
+            rest = proposal(peer).payloads()
+        elif exchange == ExchangeType.TRANSACTION:
+            rest = (AttributePayload(ConfigurationType.REQUEST, 1, ()),)
         proof = peer.prf(peer.skeyid_a, (9).to_bytes(4), encode_chain(rest))
         wrong = (proof + bytes(100))[:length]
         return peer.seal((Hash(wrong), *rest), peer.phase2_iv(9), exchange, 9)
@@ -210,7 +212,7 @@ UNDER_AN_SA: dict[str, tuple[Under, str]] = {
     **{
         f"quick mode with {length} octets of HASH": (
             hash_of(length, QM),
-            due_to("INVALID_HASH_INFORMATION", "HASH(1) is wrong"),
+            due_to("INVALID_HASH_INFORMATION", "HASH of quick mode message 1 is wrong"),
         )
         for length in HASH_LENGTHS
     },
@@ -218,6 +220,13 @@ UNDER_AN_SA: dict[str, tuple[Under, str]] = {
         f"an informational message with {length} octets of HASH": (
             hash_of(length, INFO),
             due_to("INVALID_HASH_INFORMATION", "HASH of an informational message is wrong"),
+        )
+        for length in HASH_LENGTHS
+    },
+    **{
+        f"a transaction with {length} octets of HASH": (
+            hash_of(length, ExchangeType.TRANSACTION),
+            due_to("INVALID_HASH_INFORMATION", "HASH of transaction message 1 is wrong"),
         )
         for length in HASH_LENGTHS
     },
@@ -260,12 +269,9 @@ UNDER_AN_SA: dict[str, tuple[Under, str]] = {
         lambda peer: peer.clear(peer.sa(), message_id=9),
         due_to("INVALID_FLAGS", "a phase 2 message in clear"),
     ),
-    "mode config": (
+    "a transaction without attributes": (
         sealed(Hash(bytes(20)), exchange=ExchangeType.TRANSACTION),
-        due_to(
-            "UNSUPPORTED_EXCHANGE_TYPE",
-            "mode config or XAUTH (TRANSACTION) under an ISAKMP SA",
-        ),
+        due_to("PAYLOAD_MALFORMED", "transaction message 1 without ATTRIBUTE"),
     ),
     "new group mode": (
         sealed(Hash(bytes(20)), exchange=ExchangeType.NEW_GROUP_MODE),

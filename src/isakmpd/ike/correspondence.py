@@ -63,6 +63,7 @@ class Correspondence:
     def isakmp_removed(self, sa: IsakmpSa, unsaid: list[Farewell]) -> None:
         """See to what an SA that is gone was still to tell the peer, and to what needed it."""
         self._negotiation.exchanges.forget_done((*sa.cookies, 0))
+        self._negotiation.mode_configuration.removed(sa)
         for farewell in unsaid:
             self.delete_spi(sa, farewell)
         self.keep_channel(sa.name)
@@ -110,7 +111,9 @@ class Correspondence:
             liveness.acknowledged(notification)
         elif notification.type == NotifyType.INITIAL_CONTACT:
             self.initial_contact(sa)
-        elif not self._refused_quick_mode(sa, notification):
+        elif not self._refused_quick_mode(
+            sa, notification
+        ) and not self._negotiation.mode_configuration.refused_by_peer(sa, notification.type):
             self._context.log(f"{sa.name}: {sa.transport.peer} says {notification.type}")
 
     def _refused_quick_mode(self, sa: IsakmpSa, notification: Notification) -> bool:

@@ -38,6 +38,11 @@ class InboundOwner(Protocol):
     ) -> None:
         """Begin to answer a peer's quick mode."""
 
+    def answer_transaction(
+        self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
+    ) -> None:
+        """Begin to answer a peer's transaction."""
+
     def informed(self, sa: IsakmpSa, message: Chain) -> None:
         """Act on an authenticated informational message; raises Malformed."""
 
@@ -155,9 +160,13 @@ class Inbound:
             self._heard(sa)
             self._owner.informed(sa, message)
         elif header.exchange_type == ExchangeType.QUICK_MODE:
-            first = self._open_quick_mode(sa, header, body, at)
+            first = self._open_first(steps.QM1, sa, header, body, at)
             self._heard(sa)
             self._owner.answer_quick_mode(sa, header, body, first, octets, at)
+        elif header.exchange_type == ExchangeType.TRANSACTION:
+            first = self._open_first(steps.CFG1, sa, header, body, at)
+            self._heard(sa)
+            self._owner.answer_transaction(sa, header, body, first, octets, at)
         else:
             raise Malformed(
                 f"{_exchange_name(header.exchange_type)} under an ISAKMP SA",
@@ -174,13 +183,15 @@ class Inbound:
         if sa.liveness is not None:
             sa.liveness.heard()
 
-    def _open_quick_mode(self, sa: IsakmpSa, header: Header, body: bytes, at: Transport) -> Chain:
+    def _open_first(
+        self, step: steps.Step, sa: IsakmpSa, header: Header, body: bytes, at: Transport
+    ) -> Chain:
         """Authenticate a first message before any state is made for it; raises Malformed."""
         chain = Sealing(sa.cipher, sa.phase2_iv(header.message_id)).open(header, body)
-        steps.QM1.check(chain)
+        step.check(chain)
         expected = sa.prf_a(header.message_id.to_bytes(4), chain.after_first)
         if not equal(chain.one(Hash).data, expected):
-            raise Unproven("HASH(1) is wrong", NotifyType.INVALID_HASH_INFORMATION)
+            raise Unproven(f"HASH of {step.name} is wrong", NotifyType.INVALID_HASH_INFORMATION)
         sa.used_message_ids.add(header.message_id)
         self._context.emit(Capture(at, in_clear(header, chain), outgoing=False))
         return chain
@@ -244,7 +255,6 @@ def _unknown_cookies() -> Malformed:
 def _exchange_name(kind: ExchangeType) -> str:
     name = {
         ExchangeType.AGGRESSIVE: "aggressive mode",
-        ExchangeType.TRANSACTION: "mode config or XAUTH",
         ExchangeType.NEW_GROUP_MODE: "new group mode",
         ExchangeType.QUICK_MODE: "quick mode",
     }.get(kind)

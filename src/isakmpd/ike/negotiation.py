@@ -16,6 +16,7 @@ from isakmpd.ike.exchanges import Exchanges, first_message_key
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.liveness import Farewell
 from isakmpd.ike.outputs import LogClass
+from isakmpd.ike.mode_configuration import ModeConfiguration
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.refused import Refused
@@ -46,6 +47,7 @@ class Negotiation:
         self.isakmp_sas = self.correspondence.isakmp_sas
         self.ipsec_sas = IpsecSas(context, self)
         self.connections = Connections(context, self)
+        self.mode_configuration = ModeConfiguration(context, self, self.exchanges, self.isakmp_sas)
         self.strangers = DropLog(context)
         self._waiting: dict[str, list[str]] = {}  # peer section -> connections waiting for phase 1
 
@@ -64,13 +66,15 @@ class Negotiation:
     def negotiate(self, connection: Connection) -> None:
         """Begin quick mode, after phase 1 if need be."""
         sa = self.isakmp_sas.with_peer(connection.peer)
-        if sa is not None:
+        if sa is not None and self.mode_configuration.ready(sa, connection):
             self._begin_quick_mode(sa, connection)
             return
         waiting = self._waiting.setdefault(connection.peer, [])
         if connection.section not in waiting:
             waiting.append(connection.section)
-        if self.exchanges.running_phase1(connection.peer) is None:
+        if sa is not None:
+            self.mode_configuration.begin(sa)
+        elif self.exchanges.running_phase1(connection.peer) is None:
             self.begin_phase1(connection.peer)
 
     def begin_phase1(self, section: str) -> None:
@@ -122,11 +126,23 @@ class Negotiation:
         self.exchanges.add(exchange)
         exchange.start(quick_mode.responder(exchange, first), octets)
 
+    def answer_transaction(
+        self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
+    ) -> None:
+        """Begin to answer a peer's transaction, whose HASH is verified."""
+        self.mode_configuration.answer(sa, header, body, first, octets, at)
+
+    def assigned_addresses(self, sa: IsakmpSa) -> tuple[Address, ...]:
+        """List the addresses the peer of ``sa`` has assigned this host, one of an IP version."""
+        return self.mode_configuration.addresses(sa)
+
     def connection_for(self, sa: IsakmpSa, ours: Identity, theirs: Identity) -> Connection:
         """Find the connection a peer's client identities mean; raises Refused."""
         for connection in self.context.configuration.connections.values():
             if connection.peer == sa.name and connection.passive:
-                local, remote = quick_mode.client_ids(sa.transport, connection)
+                local, remote = quick_mode.client_ids(
+                    sa.transport, connection, self.assigned_addresses(sa)
+                )
                 if _same_packets(local, ours) and _same_packets(remote, theirs):
                     return connection
         known = [
@@ -177,10 +193,39 @@ class Negotiation:
         if any(n.type == NotifyType.INITIAL_CONTACT for n in last.all(Notification)):
             self.correspondence.initial_contact(sa)
         self.correspondence.opened(sa)
+        self.mode_configuration.begin(sa)
+
+    def mode_configured(self, sa: IsakmpSa) -> None:
+        """Begin the quick modes that waited for phase 1 and mode config."""
+        channel = self.isakmp_sas.with_peer(sa.name)
+        if channel is None:
+            self._phase1_failed(sa.name, "the ISAKMP SA has ended before mode config did")
+            return
         for name in self._waiting.pop(sa.name, ()):
             connection = self.context.configuration.connections.get(name)
-            if connection is not None and not self._satisfied(name):
-                self._begin_quick_mode(sa, connection)
+            if connection is None or self._satisfied(name):
+                continue
+            if lack := self.mode_configuration.lacks_address(channel, connection):
+                self.context.log(f"{name}: quick mode does not begin: {lack}")
+                self._connection_failed(name, lack)
+            else:
+                self._begin_quick_mode(channel, connection)
+
+    def address_changed(self, sa: IsakmpSa) -> None:
+        """Renew the pairs made with an address that the peer does not assign any more."""
+        addresses = self.mode_configuration.addresses(sa)
+        for pair in self.ipsec_sas.of_peer(sa):
+            connection = self.context.configuration.connections.get(pair.name)
+            if connection is None or connection.local is not None:
+                continue
+            if pair.selector.local.network_address in (*addresses, pair.isakmp.transport.local):
+                continue
+            self.ipsec_sas.remove(pair, tell_peer=True)
+            self.connections.check_soon(pair.name)
+
+    def still_shares(self, sa: IsakmpSa) -> bool:
+        """Tell whether any SA with the peer of ``sa`` is left."""
+        return self.isakmp_sas.channel(sa) is not None or bool(self.ipsec_sas.of_peer(sa))
 
     def _satisfied(self, name: str) -> bool:
         """Tell whether a connection has SAs and none that wants an heir."""
@@ -234,6 +279,7 @@ class Negotiation:
     def ipsec_removed(self, pair: IpsecSa) -> None:
         """Let nobody complete any more what is gone."""
         self.exchanges.forget_done((*pair.isakmp.cookies, pair.message_id))
+        self.mode_configuration.released(pair.isakmp)
 
     def connection_lost(self, pair: IpsecSa) -> None:
         """See whether the connection of a pair that came to its end is to be up."""

@@ -15,6 +15,7 @@ from isakmpd.ike.phase2_proposal import Phase2Choice
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import ExchangeType, NotifyType
 
@@ -24,6 +25,9 @@ class Phase2Owner(Protocol):
 
     def connection_for(self, sa: IsakmpSa, ours: Identity, theirs: Identity) -> Connection:
         """Find the connection a peer's client identities mean; raises Refused."""
+
+    def assigned_addresses(self, sa: IsakmpSa) -> tuple[Address, ...]:
+        """List the addresses the peer of ``sa`` has assigned this host, one of an IP version."""
 
     def ipsec_established(self, sa: IpsecSa) -> None:
         """Take the SAs."""

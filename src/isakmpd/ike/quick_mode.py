@@ -18,6 +18,7 @@ from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.phase2_proposal import Phase2Choice
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.transport import Transport
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import IdType, NotifyType, Protocol
 from isakmpd.wire.payloads import (
@@ -42,7 +43,7 @@ async def initiator(x: Phase2Exchange, connection: Connection) -> None:
     spi = await x.allocate_spi()
     encapsulated = x.encapsulated
     ni = new_nonce(x.entropy)
-    ours = client_ids(x.transport, connection)
+    ours = client_ids(x.transport, connection, x.owner.assigned_addresses(x.sa))
     offer = phase2_proposal.offer(suites, spi, encapsulated=encapsulated)
     payloads = (offer, Nonce(ni), *_key_exchange(pair), *map(Identification.of, ours))
     reply = await Turn(
@@ -123,12 +124,18 @@ def _shared_secret(pair: KeyPair | None, message: Chain) -> bytes:
         ) from fault
 
 
-def client_ids(transport: Transport, connection: Connection) -> tuple[Identity, Identity]:
-    """Give the identities of our packets and the peer's; the hosts themselves where none is set."""
-    return (
-        _client_id(connection.local) or Identity.of_address(transport.local),
-        _client_id(connection.remote) or Identity.of_address(transport.remote),
-    )
+def client_ids(
+    transport: Transport, connection: Connection, assigned: tuple[Address, ...] = ()
+) -> tuple[Identity, Identity]:
+    """Give the identities of our packets and the peer's; the hosts themselves where none is set.
+
+    Of this host the peer may have ``assigned`` another address, by mode config.
+    """
+    theirs = _client_id(connection.remote) or Identity.of_address(transport.remote)
+    version = connection.remote.network.version if connection.remote else transport.remote.version
+    inner = [address for address in assigned if address.version == version]
+    host = Identity.of_address(inner[0] if inner else transport.local)
+    return _client_id(connection.local) or host, theirs
 
 
 def _client_id(client: ClientId | None) -> Identity | None:
