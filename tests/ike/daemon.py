@@ -43,7 +43,7 @@ Authentication= {key}
 
 [main-mode]
 DOI= IPSEC
-EXCHANGE_TYPE= ID_PROT
+EXCHANGE_TYPE= {exchange}
 Transforms= {transforms}
 
 [lan]
@@ -75,6 +75,7 @@ Suites= {suites}
 def configuration(
     *,
     answers: bool = True,
+    exchange: str = "ID_PROT",
     transforms: str = "AES-128-SHA",
     suites: str = "QM-ESP-AES-128-SHA-PFS-SUITE",
     dpd: int = 0,
@@ -99,6 +100,7 @@ def configuration(
         phase_1=phase_1,
         key=key,
         role="Passive-connections" if answers else "Connections",
+        exchange=exchange,
         transforms=transforms,
         suites=suites,
         dpd=dpd,

@@ -1,4 +1,4 @@
-"""A peer to test against: it speaks main mode and quick mode straight on, knowing nothing of ike/.
+"""A peer to test against: it speaks phase 1 and quick mode straight on, knowing nothing of ike/.
 
 Its cryptography is the standard library's and OpenSSL's, its payloads are those of wire/. It checks
 every proof the daemon sends and refuses with an AssertionError.
@@ -222,16 +222,7 @@ class Peer:
         self.cookies = header.initiator_cookie, self.cookie
         chain = self.read(mm1)
         self.heard_vendors = tuple(item.data for item in chain.all(VendorId))
-        self.sa_body = chain.body_of(SecurityAssociation)
-        offered = chain.one(SecurityAssociation)
-        (proposal,) = offered.proposals
-        wanted = [
-            transform
-            for transform in proposal.transforms
-            if set(replace(self.offer, seconds=None).attributes()) <= set(transform.attributes)
-        ]
-        answer = replace(offered, proposals=(replace(proposal, transforms=(wanted[0],)),))
-        return self.clear(answer, *self.announced())
+        return self.clear(self.chosen(chain), *self.announced())
 
     def mm4(self, mm3: bytes) -> bytes:
         """HDR, KE, Nr."""
@@ -246,11 +237,99 @@ class Peer:
         self.check_proof(mm5, of_initiator=True)
         return self.proved(of_initiator=False)
 
+    # Aggressive mode as initiator
+
+    def am1(self, *more: Payload) -> bytes:
+        """HDR, SA, KE, Ni, IDii."""
+        self.sa_body = self.sa().body()
+        payloads = (self.sa(), KeyExchange(self.public), Nonce(self.nonce), self.own_id)
+        return self.clear(*payloads, *self.announced(), *more, exchange=ExchangeType.AGGRESSIVE)
+
+    def am3(self, am2: bytes, *more: Payload, encrypted: bool = True) -> bytes:
+        """HDR[*], HASH_I."""
+        header, _ = decode_header(am2)
+        assert header.exchange_type == ExchangeType.AGGRESSIVE
+        self.cookies = header.initiator_cookie, header.responder_cookie
+        chain = self.read(am2)
+        self.heard_vendors = tuple(item.data for item in chain.all(VendorId))
+        self.check_nat_discovery(chain)
+        answer = chain.one(KeyExchange).value, chain.one(Nonce).data
+        self.derive(self.nonce, answer[1], self.public, answer[0])
+        self.check_hash(chain, chain.body_of(Identification), of_initiator=False)
+        self.daemon_id = chain.one(Identification).identity
+        proof = Hash(self.proof(of_initiator=True, sa=self.sa_body, identity=self.own_id.body()))
+        payloads = (proof, *self.nat_discovery(), *more)
+        if not encrypted:
+            return self.clear(*payloads, exchange=ExchangeType.AGGRESSIVE)
+        message = self.seal(payloads, self.iv, ExchangeType.AGGRESSIVE, 0)
+        self.iv = message[-self.block :]
+        return message
+
+    # Aggressive mode as responder
+
+    def am2(self, am1: bytes, *more: Payload) -> bytes:
+        """HDR, SA, KE, Nr, IDir, HASH_R."""
+        header, _ = decode_header(am1)
+        assert header.exchange_type == ExchangeType.AGGRESSIVE
+        assert header.responder_cookie == bytes(8)
+        self.cookies = header.initiator_cookie, self.cookie
+        chain = self.read(am1)
+        kinds = [payload.type_on_wire for payload in chain.payloads]
+        assert kinds[:4] == [PayloadType.SA, PayloadType.KE, PayloadType.NONCE, PayloadType.ID]
+        self.heard_vendors = tuple(item.data for item in chain.all(VendorId))
+        self.daemon_id_body = chain.body_of(Identification)
+        self.daemon_id = chain.one(Identification).identity
+        answer = self.chosen(chain)
+        own = KeyExchange(self.public), Nonce(self.nonce)
+        theirs = chain.one(KeyExchange).value, chain.one(Nonce).data
+        self.derive(theirs[1], self.nonce, theirs[0], self.public)
+        proof = Hash(self.proof(of_initiator=False, sa=self.sa_body, identity=self.own_id.body()))
+        return self.clear(
+            answer,
+            *own,
+            self.own_id,
+            *self.announced(),
+            *self.nat_discovery(),
+            proof,
+            *more,
+            exchange=ExchangeType.AGGRESSIVE,
+        )
+
+    def finish_aggressive(self, am3: bytes) -> None:
+        """HDR*, HASH_I."""
+        assert decode_header(am3)[0].exchange_type == ExchangeType.AGGRESSIVE
+        chain = self.read(am3, self.iv)
+        self.iv = am3[-self.block :]
+        self.check_nat_discovery(chain)
+        self.check_hash(chain, self.daemon_id_body, of_initiator=True)
+
     # Parts of both
+
+    @property
+    def own_id(self) -> Identification:
+        """Who we say we are."""
+        return Identification.of(self.identity or Identity.of_address(self.address))
+
+    def chosen(self, chain: Chain) -> SecurityAssociation:
+        """The offered transform that is ours, as it was offered."""
+        self.sa_body = chain.body_of(SecurityAssociation)
+        offered = chain.one(SecurityAssociation)
+        (proposal,) = offered.proposals
+        wanted = [
+            transform
+            for transform in proposal.transforms
+            if set(replace(self.offer, seconds=None).attributes()) <= set(transform.attributes)
+        ]
+        return replace(offered, proposals=(replace(proposal, transforms=(wanted[0],)),))
+
+    def check_hash(self, chain: Chain, identity: bytes, *, of_initiator: bool) -> None:
+        """The daemon's proof is right."""
+        expected = self.proof(of_initiator=of_initiator, sa=self.sa_body, identity=identity)
+        assert chain.one(Hash).data == expected
 
     def proved(self, *, of_initiator: bool) -> bytes:
         """HDR*, ID, HASH; with the notifies behind."""
-        identity = Identification.of(self.identity or Identity.of_address(self.address))
+        identity = self.own_id
         proof = self.proof(of_initiator=of_initiator, sa=self.sa_body, identity=identity.body())
         spi = b"".join(self.cookies)
         notifies = [
@@ -267,9 +346,7 @@ class Peer:
         kinds = [payload.type_on_wire for payload in chain.payloads]
         assert kinds[:2] == [PayloadType.ID, PayloadType.HASH]
         self.iv = message[-self.block :]
-        identity = chain.body_of(Identification)
-        expected = self.proof(of_initiator=of_initiator, sa=self.sa_body, identity=identity)
-        assert chain.one(Hash).data == expected
+        self.check_hash(chain, chain.body_of(Identification), of_initiator=of_initiator)
         self.daemon_id = chain.one(Identification).identity
 
     def nat_d(self, address: IPv4Address, port: int) -> NatDiscovery:

@@ -40,6 +40,18 @@ def begin_main_mode(daemon: Daemon, peer: Peer) -> bytes:
     return daemon.answers(peer.mm6(mm5))
 
 
+def answer_aggressive_mode(daemon: Daemon, peer: Peer, *, encrypted: bool = True) -> list[bytes]:
+    """The peer begins aggressive mode and the daemon answers it; gives what it says after."""
+    return daemon.hears(peer.am3(daemon.answers(peer.am1()), encrypted=encrypted))
+
+
+def begin_aggressive_mode(daemon: Daemon, peer: Peer) -> list[bytes]:
+    """The daemon begins aggressive mode; gives what follows its third message."""
+    am3, *more = daemon.hears(peer.am2(daemon.begins()))
+    peer.finish_aggressive(am3)
+    return more
+
+
 def answer_quick_mode(daemon: Daemon, quick: QuickMode, *, port: int = 500) -> None:
     """The peer begins quick mode and the daemon answers it to the end."""
     daemon.now += 0.125  # nothing happens at the same moment as something before it

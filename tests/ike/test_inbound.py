@@ -95,17 +95,14 @@ BELONG_NOWHERE = {
     ),
     "aggressive mode": (
         header(exchange=ExchangeType.AGGRESSIVE).encode(b""),
-        due_to(
-            "UNSUPPORTED_EXCHANGE_TYPE",
-            "the peer begins with aggressive mode (AGGRESSIVE), only main mode (ID_PROT) is "
-            "answered",
-        ),
+        due_to("PAYLOAD_MALFORMED", "aggressive mode message 1 without SA, KE, NONCE, ID"),
     ),
     "base mode": (
         header(exchange=ExchangeType.BASE).encode(b""),
         due_to(
             "UNSUPPORTED_EXCHANGE_TYPE",
-            "the peer begins with exchange type BASE, only main mode (ID_PROT) is answered",
+            "the peer begins with exchange type BASE, only main mode (ID_PROT) and aggressive "
+            "mode (AGGRESSIVE) are answered",
         ),
     ),
     "a message ID in a first message": (

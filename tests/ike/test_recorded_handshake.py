@@ -73,7 +73,7 @@ def original(role: End, monkeypatch: pytest.MonkeyPatch) -> Daemon:
         assert group == GroupDescription.MODP_1024
         return next(made)
 
-    monkeypatch.setattr("isakmpd.ike.main_mode.generate", recorded)
+    monkeypatch.setattr("isakmpd.ike.key_agreement.generate", recorded)
     monkeypatch.setattr("isakmpd.ike.quick_mode.generate", recorded)
     monkeypatch.setattr("isakmpd.ike.phase1_exchange._OURS", VENDORS_IN_THE_ORIGINALS_ORDER)
     first, second = RECORD.quick_modes

@@ -37,6 +37,9 @@ REQUIRED = {
     steps.MM4: "KE NONCE",
     steps.MM5: "ID HASH",
     steps.MM6: "ID HASH",
+    steps.AM1: "SA KE NONCE ID",
+    steps.AM2: "SA KE NONCE ID HASH",
+    steps.AM3: "HASH",
     steps.QM1: "HASH SA NONCE",
     steps.QM2: "HASH SA NONCE",
     steps.QM3: "HASH",
@@ -89,7 +92,7 @@ def test_no_payload_that_decides_may_come_twice(step: Step) -> None:
 def test_in_phase_2_the_hash_comes_first(step: Step) -> None:
     """What stands before it would not be covered."""
     whole = [VendorId(b"v"), *required(step)]
-    if step.name.startswith("main mode"):
+    if step.name.startswith(("main mode", "aggressive mode")):
         step.check(chain(*whole))
     else:
         with pytest.raises(Malformed, match="whose first payload is VENDOR, expected HASH"):
@@ -98,5 +101,6 @@ def test_in_phase_2_the_hash_comes_first(step: Step) -> None:
 
 @STEPS
 def test_what_is_encrypted(step: Step) -> None:
-    """Main mode from its fifth message, phase 2 altogether."""
-    assert step.encrypted is (step not in (steps.MM1, steps.MM2, steps.MM3, steps.MM4))
+    """Main mode from its fifth message, aggressive mode perhaps its third, phase 2 altogether."""
+    clear = (steps.MM1, steps.MM2, steps.MM3, steps.MM4, steps.AM1, steps.AM2)
+    assert step.encrypted is (None if step is steps.AM3 else step not in clear)

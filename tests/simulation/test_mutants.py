@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from isakmpd.ike import main_mode, negotiation, quick_mode
+from isakmpd.ike import negotiation, peer_identity, quick_mode
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.ipsec import Direction, SimplexSa
 from isakmpd.ike.ipsec_sas import IpsecSas
@@ -17,8 +17,7 @@ from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.liveness import Liveness
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.sa import IsakmpSa
-from isakmpd.simulation.scenario import play_seed
-from isakmpd.wire.payloads import Identification
+from isakmpd.simulation.play import play_seed
 from tests.simulation import test_scenes
 from tests.simulation.scenes import two_gateways
 
@@ -109,11 +108,7 @@ def keep_expired_pairs(patch: pytest.MonkeyPatch) -> None:
 
 def believe_any_identity(patch: pytest.MonkeyPatch) -> None:
     """Whoever knows the key may be anybody."""
-    patch.setattr(
-        main_mode,
-        "_accepted_id",
-        lambda _x, message: message.one(Identification).identity,
-    )
+    patch.setattr(peer_identity, "accept", lambda _x, identity: identity)
 
 
 def believe_any_network(patch: pytest.MonkeyPatch) -> None:

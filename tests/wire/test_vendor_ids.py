@@ -14,6 +14,7 @@ HASHED = {
     Vendor.NAT_T_RFC: b"RFC 3947",
     Vendor.NAT_T_DRAFT_03: b"draft-ietf-ipsec-nat-t-ike-03",
     Vendor.NAT_T_DRAFT_02: b"draft-ietf-ipsec-nat-t-ike-02\n",
+    Vendor.NAT_T_DRAFT_02_PLAIN: b"draft-ietf-ipsec-nat-t-ike-02",
     Vendor.ACKNOWLEDGED_DELETES: b"isakmpd: deletes are acknowledged, 1",
 }
 # RFC 3706 section 5.1 prints 14 octets, then the version: major 1, minor 0.

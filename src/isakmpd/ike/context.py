@@ -16,11 +16,19 @@ AnswerTo = Callable[[ipsec.Answer], None]
 class Context:
     """Hold the moment (``now``, in seconds), the configuration and what is to be done."""
 
-    def __init__(self, configuration: Configuration, entropy: Entropy, nat_t_port: int) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        entropy: Entropy,
+        nat_t_port: int,
+        *,
+        nat_traversal: bool = True,
+    ) -> None:
         self.now = 0.0
         self.configuration = configuration
         self.entropy = entropy
         self.nat_t_port = nat_t_port
+        self.nat_traversal = nat_traversal
         self.timers = Timers()
         self.outputs: list[Output] = []
         self._requests = 0

@@ -28,13 +28,14 @@ class Engine:
         local_address: LocalAddress,
         ike_port: int = 500,
         nat_t_port: int = NAT_T_PORT,
+        nat_traversal: bool = True,
     ) -> None:
         """Make an engine that does nothing yet.
 
         ``usage`` counts what an IPsec SA carried; ``local_address`` finds the address from which
-        a peer is reached.
+        a peer is reached; ``nat_traversal`` lets NATs be looked for, and ESP travel in UDP.
         """
-        self._context = Context(configuration, entropy, nat_t_port)
+        self._context = Context(configuration, entropy, nat_t_port, nat_traversal=nat_traversal)
         self._negotiation = Negotiation(self._context, usage, local_address, ike_port)
         self._inbound = Inbound(
             self._context,

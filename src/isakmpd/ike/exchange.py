@@ -226,7 +226,7 @@ class Exchange:
                 f"exchange type {header.exchange_type} within {self.exchange_type}",
                 NotifyType.INVALID_EXCHANGE_TYPE,
             )
-        if header.encrypted != self._expect.encrypted:
+        if self._expect.encrypted not in (None, header.encrypted):
             state = "encrypted" if header.encrypted else "in clear"
             raise Malformed(f"{self._expect.name} arrived {state}", NotifyType.INVALID_FLAGS)
         if not header.encrypted:

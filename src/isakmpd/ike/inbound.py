@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from isakmpd.crypto.hashes import equal
-from isakmpd.ike import informational, steps
+from isakmpd.ike import informational, phase1_modes, steps
 from isakmpd.ike.context import Context
 from isakmpd.ike.drop_log import DropLog
 from isakmpd.ike.exchange import State
@@ -31,7 +31,7 @@ class InboundOwner(Protocol):
     """Act on what arrives; negotiation does."""
 
     def answer_phase1(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
-        """Begin to answer a peer's main mode; raises Refused."""
+        """Begin to answer a peer's main or aggressive mode; raises Refused."""
 
     def answer_quick_mode(
         self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
@@ -123,16 +123,17 @@ class Inbound:
             return
         if header.message_id:
             raise Malformed("a first message with a message ID", NotifyType.INVALID_MESSAGE_ID)
-        if header.exchange_type != ExchangeType.ID_PROT:
+        step = phase1_modes.FIRST_STEPS.get(header.exchange_type)
+        if step is None:
             raise Malformed(
                 f"the peer begins with {_exchange_name(header.exchange_type)}, "
-                "only main mode (ID_PROT) is answered",
+                "only main mode (ID_PROT) and aggressive mode (AGGRESSIVE) are answered",
                 NotifyType.UNSUPPORTED_EXCHANGE_TYPE,
             )
         if header.encrypted:
             raise Malformed("a first message that is encrypted", NotifyType.INVALID_FLAGS)
         first = decode_chain(header.next_payload, body)
-        steps.MM1.check(first)
+        step.check(first)
         if (limit := self._exchanges.make_room(at.remote)) is not None:
             raise Refused(f"phase 1 is not answered: {limit}", None)
         self._context.emit(Capture(at, octets, outgoing=False))

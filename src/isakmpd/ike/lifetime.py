@@ -84,3 +84,14 @@ def negotiated_lifetimes(
             result[kind] = min(got, ours.value)
     # Some limit in time there always is: not every SA counts what it carries.
     return Lifetimes(result[LifeType.SECONDS] or default_seconds, result[LifeType.KILOBYTES])
+
+
+def shorter(settled: Lifetimes, offered: Lifetimes) -> Lifetimes:
+    """Give those settled limits that are shorter than what the initiator offered, and so knows."""
+
+    def told(limit: int | None, known: int | None) -> int | None:
+        return limit if limit is not None and (known is None or limit < known) else None
+
+    return Lifetimes(
+        told(settled.seconds, offered.seconds), told(settled.kilobytes, offered.kilobytes)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from isakmpd.config.model import Connection, Peer
-from isakmpd.ike import informational, ipsec, main_mode, quick_mode
+from isakmpd.ike import informational, ipsec, phase1_modes, quick_mode
 from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
 from isakmpd.ike.correspondence import Correspondence
@@ -15,7 +15,6 @@ from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.exchanges import Exchanges, first_message_key
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.liveness import Farewell
-from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.mode_configuration import ModeConfiguration
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.phase2_exchange import Phase2Exchange
@@ -78,7 +77,7 @@ class Negotiation:
             self.begin_phase1(connection.peer)
 
     def begin_phase1(self, section: str) -> None:
-        """Begin main mode with a peer; what prevents it counts as its failure."""
+        """Begin phase 1 with a peer; what prevents it counts as its failure."""
         peer = self.context.configuration.peers.get(section)
         if peer is None or peer.address is None:
             self._phase1_failed(section, f"[{section}] has no Address to begin with")
@@ -91,7 +90,7 @@ class Negotiation:
         cookies = cookie(self.context.entropy), NO_COOKIE
         exchange = Phase1Exchange(self.context, self, peer, True, transport, cookies)
         self.exchanges.add(exchange)
-        exchange.start(main_mode.initiator(exchange))
+        exchange.start(phase1_modes.initiator(exchange))
 
     def _begin_quick_mode(self, sa: IsakmpSa, connection: Connection) -> Phase2Exchange:
         number = informational.fresh_message_id(self.context, sa)
@@ -104,16 +103,18 @@ class Negotiation:
     # Answering
 
     def answer_phase1(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
-        """Begin to answer a peer's main mode; raises Refused for an address nobody configured."""
+        """Begin to answer a peer's phase 1; raises Refused for an address nobody configured."""
         peer = self.context.configuration.peer_for(at.remote)
         if peer is None:
             raise Refused(
                 f"no peer section for {at.remote} ([Phase 1]:{at.remote} or Default decides)", None
             )
         cookies = header.initiator_cookie, cookie(self.context.entropy)
-        exchange = Phase1Exchange(self.context, self, peer, False, at, cookies)
+        exchange = Phase1Exchange(
+            self.context, self, peer, False, at, cookies, exchange_type=header.exchange_type
+        )
         self.exchanges.add(exchange, first_message_key(header.initiator_cookie))
-        exchange.start(main_mode.responder(exchange, first), octets)
+        exchange.start(phase1_modes.responder(exchange, first), octets)
 
     def answer_quick_mode(
         self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
@@ -172,7 +173,7 @@ class Negotiation:
         """Log what an unproven peer has brought about; False when it had its share of lines."""
         return self.strangers.log(at, line)
 
-    def isakmp_established(self, sa: IsakmpSa, last: Chain) -> None:
+    def isakmp_established(self, sa: IsakmpSa, *, initial_contact: bool) -> None:
         """Take the SA and start what waited for it."""
         initiator_id = sa.local_id if sa.initiator else sa.remote_id
         responder_id = sa.remote_id if sa.initiator else sa.local_id
@@ -183,14 +184,8 @@ class Negotiation:
         )
         if sa.nat.detected:
             self.context.verbose(f"{sa.name}: {sa.nat}, ESP travels in UDP")
-        if sa.peer.remote_id is None:
-            self.context.debug(
-                LogClass.NEGOTIATION,
-                10,
-                f"{sa.name}: no Remote-ID is configured, the key vouches for {sa.remote_id}",
-            )
         self.isakmp_sas.add(sa)
-        if any(n.type == NotifyType.INITIAL_CONTACT for n in last.all(Notification)):
+        if initial_contact:
             self.correspondence.initial_contact(sa)
         self.correspondence.opened(sa)
         self.mode_configuration.begin(sa)

@@ -1,19 +1,24 @@
-"""Drive a phase 1 exchange: what main mode needs around the messages themselves."""
+"""Drive a phase 1 exchange: what both its modes need around the messages themselves."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NoReturn, Protocol
 
-from isakmpd.config.model import Peer
-from isakmpd.crypto.skeyid import SkeyId
-from isakmpd.ike import informational
+from isakmpd.config.model import Configuration, Peer
+from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK
+from isakmpd.crypto.secret import Secret
+from isakmpd.ike import informational, nat_traversal, phase1_notifies
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy, message_id
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.framing import Unproven, frame
-from isakmpd.ike.nat_traversal import NatSituation
+from isakmpd.ike.key_agreement import KeyAgreement
+from isakmpd.ike.nat_traversal import Dialect, NatSituation
 from isakmpd.ike.outputs import Capture, LogClass, Send
+from isakmpd.ike.phase1_keys import Phase1Keys
 from isakmpd.ike.phase1_proposal import Phase1Choice
+from isakmpd.ike.pre_shared_keys import KeyOrigin, PeerKey
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
@@ -31,7 +36,17 @@ from isakmpd.wire.numbers import Protocol as SecurityProtocol
 from isakmpd.wire.payloads import Chain, Identification, Notification, Payload, VendorId
 from isakmpd.wire.vendor_ids import Vendor, recognise
 
-_OURS = (Vendor.NAT_T_RFC, Vendor.DPD, Vendor.ACKNOWLEDGED_DELETES)
+# What we announce, in the original's order; then what only we know.
+_OURS = (
+    Vendor.NAT_T_DRAFT_02,
+    Vendor.NAT_T_DRAFT_03,
+    Vendor.NAT_T_RFC,
+    Vendor.DPD,
+    Vendor.ACKNOWLEDGED_DELETES,
+)
+# Announced to those alone who announce it.
+_ECHOED = (Vendor.NAT_T_DRAFT_02_PLAIN,)
+_UNKNOWABLE = 32  # octets of a key drawn at random
 HINTS = 3  # unauthenticated notifies kept for the sentence at the end
 
 
@@ -41,8 +56,8 @@ class Phase1Owner(Protocol):
     def shares_nothing_with(self, peer: Peer) -> bool:
         """Tell whether no SA with this peer exists."""
 
-    def isakmp_established(self, sa: IsakmpSa, last: Chain) -> None:
-        """Take the SA; ``last`` is the peer's last message, with its notifies."""
+    def isakmp_established(self, sa: IsakmpSa, *, initial_contact: bool) -> None:
+        """Take the SA; ``initial_contact`` tells that the peer has no other with us."""
 
     def exchange_ended(self, exchange: Exchange, failure: str | None) -> None:
         """Forget the exchange, at once or after duplicates have died out."""
@@ -55,10 +70,9 @@ class Phase1Owner(Protocol):
 
 
 class Phase1Exchange(Exchange):
-    """Run main mode."""
+    """Run main or aggressive mode: as the peer began, else as its section says."""
 
     phase = 1
-    exchange_type = ExchangeType.ID_PROT
 
     def __init__(
         self,
@@ -68,12 +82,16 @@ class Phase1Exchange(Exchange):
         initiator: bool,
         transport: Transport,
         cookies: tuple[bytes, bytes],
+        *,
+        exchange_type: ExchangeType | None = None,
     ) -> None:
         super().__init__(context, peer.section, initiator, transport, cookies, 0)
+        self.exchange_type = exchange_type or peer.exchange_type
         self.owner = owner
         self.peer = peer
         self.vendors: frozenset[Vendor] = frozenset()
         self.nat = NatSituation()
+        self._keys: Phase1Keys | None = None
         self._complained = False
         self._heard: list[NotifyType] = []
 
@@ -81,6 +99,11 @@ class Phase1Exchange(Exchange):
     def entropy(self) -> Entropy:
         """Give the source of nonces and secrets."""
         return self.context.entropy
+
+    @property
+    def configuration(self) -> Configuration:
+        """Give everything the daemon was told."""
+        return self.context.configuration
 
     @property
     def local_id(self) -> Identity:
@@ -93,53 +116,145 @@ class Phase1Exchange(Exchange):
         return self.owner.shares_nothing_with(self.peer)
 
     @property
-    def nat_t_possible(self) -> bool:
-        """Tell whether the peer announced NAT traversal."""
-        return Vendor.NAT_T_RFC in self.vendors
+    def _speaks_nat_traversal(self) -> bool:
+        return self.context.nat_traversal
 
     def vendor_ids(self) -> tuple[Payload, ...]:
         """Announce what we speak; a responder repeats only what the initiator announced."""
+        offered = _OURS if self.initiator else (*_OURS, *_ECHOED)
         return tuple(
-            VendorId(vendor.value) for vendor in _OURS if self.initiator or vendor in self.vendors
+            VendorId(vendor.value)
+            for vendor in offered
+            if (self.initiator or vendor in self.vendors)
+            and (self._speaks_nat_traversal or vendor not in nat_traversal.VENDORS)
         )
 
     def learn_vendors(self, message: Chain) -> None:
         """Note what the peer announces."""
         known = (recognise(payload.data) for payload in message.all(VendorId))
-        self.vendors |= frozenset(vendor for vendor in known if vendor)
+        self.vendors = frozenset(vendor for vendor in known if vendor)
+
+    # Keys
+
+    def known_key(self, key: PeerKey | None) -> PeerKey:
+        """Demand that there is a key; raises Refused."""
+        if key is None:
+            raise Refused(
+                f"no pre-shared key for this peer ([{self.peer.section}]:Authentication is "
+                "missing)",
+                NotifyType.AUTHENTICATION_FAILED,
+            )
+        return key
+
+    def unknowable_key(self, identity: Identity) -> PeerKey:
+        """Give a key that nobody has: who is not known shall look like who has a wrong key."""
+        self._complained = self.owner.complain(
+            self.transport,
+            f"{self.name}: no pre-shared key for {identity.type} {identity} at "
+            f"{self.transport.peer} ([{identity}]:Authentication or "
+            f"[{self.peer.section}]:Authentication decides)",
+        )
+        secret = Secret(self.entropy(_UNKNOWABLE))
+        return PeerKey(secret, KeyOrigin(self.peer.section, shared=False))
+
+    def derive(
+        self, choice: Phase1Choice, agreement: KeyAgreement, sa_body: bytes, key: PeerKey
+    ) -> Phase1Keys:
+        """Derive the keys of the exchange as the peer does: an original pads HMAC keys its way."""
+        cookies = self.initiator_cookie, self.responder_cookie
+        original = Vendor.OPENBSD in self.vendors
+        block = self.peer.hmac_block or (ORIGINAL_HMAC_BLOCK if original else None)
+        self._keys = Phase1Keys(
+            choice, agreement, cookies, sa_body, key, hmac_block=block, longest_key=original
+        )
+        return self._keys
+
+    # NAT traversal
+
+    @property
+    def nat_dialect(self) -> Dialect | None:
+        """Give how both ends speak of NATs, None where one of them does not."""
+        return nat_traversal.agreed(self.vendors) if self._speaks_nat_traversal else None
+
+    def nat_discovery(self, choice: Phase1Choice) -> tuple[Payload, ...]:
+        """Tell a peer that understands it which addresses and ports we see."""
+        dialect = self.nat_dialect
+        if dialect is None:
+            return ()
+        return tuple(map(dialect.nat_d, self._ends(choice, self.transport)))
+
+    def detect_nat(self, choice: Phase1Choice, message: Chain) -> None:
+        """Hold the addresses and ports the peer sees against those we see."""
+        dialect = self.nat_dialect
+        if dialect is not None:
+            seen = dialect.hashes(message)
+            self.nat = nat_traversal.detect(seen, self._ends(choice, self.transport), dialect)
+
+    def _ends(self, choice: Phase1Choice, transport: Transport) -> tuple[bytes, bytes]:
+        cookies = self.initiator_cookie, self.responder_cookie
+        return nat_traversal.hashes_of_ends(choice.hash, *cookies, transport)
 
     def float_transport(self) -> None:
         """Go on between the NAT-T ports (RFC 3947 section 4)."""
         port = self.context.nat_t_port
         self.transport = self.transport.floated(port, port)
 
-    def complete(
-        self, choice: Phase1Choice, skeyid: SkeyId, remote_id: Identity, last: Chain
-    ) -> None:
-        """Hand the finished ISAKMP SA over."""
-        self.owner.isakmp_established(self._sa(choice, skeyid, remote_id), last)
+    # Ending
+
+    def complete(self, keys: Phase1Keys, remote_id: Identity, last: Chain | None = None) -> None:
+        """Hand the finished ISAKMP SA over.
+
+        ``last`` is the peer's last message if it was encrypted: only then its notifies count.
+        """
+        notifies = last.all(Notification) if last is not None else []
+        first_contact = self.first_contact
+        sa = self._sa(keys, remote_id)
+        self._honour_lifetime(sa, notifies)
+        initial_contact = any(n.type == NotifyType.INITIAL_CONTACT for n in notifies)
+        if last is None:
+            self._say_what_aggressive_mode_cannot(sa, first_contact)
+        self.owner.isakmp_established(sa, initial_contact=initial_contact)
+
+    def _say_what_aggressive_mode_cannot(self, sa: IsakmpSa, first_contact: bool) -> None:
+        """Send under the SA what has no protected place in aggressive mode's own messages."""
+        payloads = phase1_notifies.initial_contact(self) if first_contact else ()
+        if not self.initiator:
+            payloads += phase1_notifies.responder_lifetime(self, sa.choice)
+        for payload in payloads:  # one each: the original acts on no more
+            informational.send(self.context, sa, (payload,))
+
+    def _honour_lifetime(self, sa: IsakmpSa, notifies: list[Notification]) -> None:
+        if not self.initiator:
+            return
+        for notification in notifies:
+            if notification.type == NotifyType.RESPONDER_LIFETIME:
+                lifetimes = phase1_notifies.shortened(sa.choice.lifetimes, notification)
+                sa.choice = replace(sa.choice, lifetimes=lifetimes)
 
     def reject(
-        self, choice: Phase1Choice, skeyid: SkeyId, last: Chain, refused: Refused
+        self, keys: Phase1Keys, identification: Identification, refused: Refused
     ) -> NoReturn:
         """Refuse a peer that holds the finished SA already: tell it so under that SA's keys."""
-        sa = self._sa(choice, skeyid, last.one(Identification).identity)
+        claimed = identification
+        sa = self._sa(keys, Identity(claimed.id_type, claimed.data))
         payloads: tuple[Payload, ...] = (informational.delete_isakmp(sa),)
         if refused.notify is not None:
             payloads = (informational.notification(sa, refused.notify), *payloads)
         informational.send(self.context, sa, payloads)
         raise Refused(refused.reason, None)
 
-    def _sa(self, choice: Phase1Choice, skeyid: SkeyId, remote_id: Identity) -> IsakmpSa:
-        assert self.sealing is not None  # noqa: S101 - main mode seals before it completes
+    def _sa(self, keys: Phase1Keys, remote_id: Identity) -> IsakmpSa:
+        assert self.sealing is not None  # noqa: S101 - both modes seal before they complete
+        if self.transport.encapsulated and not self.nat.detected:
+            self.nat = replace(self.nat, forced=True)
         return IsakmpSa(
             self.peer,
             self.initiator,
             self.initiator_cookie,
             self.responder_cookie,
             self.transport,
-            choice,
-            skeyid,
+            keys.choice,
+            keys.skeyid,
             self.sealing.cipher,
             self.sealing.last_block,
             self.local_id,
@@ -148,6 +263,7 @@ class Phase1Exchange(Exchange):
             self.vendors,
             self.began,
             self.context.now,
+            shared_key=keys.key.origin.shared,
         )
 
     def receive(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:
@@ -173,7 +289,7 @@ class Phase1Exchange(Exchange):
         """Say once why the first encrypted message makes no sense, and tell the peer."""
         if self._complained:
             return
-        step = f"main mode message {6 if self.initiator else 5}"
+        step = self._expect.name if self._expect is not None else "a message"
         line = (
             f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}: "
             f"{self._keys_differ()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.crypto.ciphers import key_octets
@@ -11,6 +11,7 @@ from isakmpd.ike.lifetime import (
     lifetime_attributes,
     negotiated_lifetimes,
     refused_lifetime,
+    shorter,
 )
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.transform_values import read_values
@@ -21,6 +22,7 @@ from isakmpd.wire.numbers import (
     AuthenticationMethod,
     Doi,
     EncryptionAlgorithm,
+    ExchangeType,
     GroupDescription,
     HashAlgorithm,
     NotifyType,
@@ -51,6 +53,7 @@ class Phase1Choice:
     group: GroupDescription
     key_length: int | None
     lifetimes: Lifetimes
+    told: Lifetimes = field(default=Lifetimes(), compare=False)  # limits the initiator must hear of
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,31 @@ def offer(peer: Peer) -> SecurityAssociation:
     """Build the SA payload of the initiator: one proposal, a transform for each configured one."""
     transforms = tuple(
         Transform(number, ISAKMP_TRANSFORM_KEY_IKE, _attributes(transform))
-        for number, transform in enumerate(peer.offered_transforms)
+        for number, transform in enumerate(_offerable(peer))
     )
     proposal = Proposal(1, Protocol.ISAKMP, b"", transforms)
     return SecurityAssociation(Doi.IPSEC, SITUATION_IDENTITY_ONLY, (proposal,))
+
+
+def _offerable(peer: Peer) -> tuple[Phase1Transform, ...]:
+    """Give what one offer can hold: aggressive mode has a KE payload in it, thus one group."""
+    transforms = peer.offered_transforms
+    if not transforms:
+        raise Refused(
+            "each transform has ANY, which nobody can offer "
+            f"([{peer.configuration}]:Transforms decides)",
+            None,
+        )
+    if peer.exchange_type != ExchangeType.AGGRESSIVE:
+        return transforms
+    return tuple(transform for transform in transforms if transform.group == transforms[0].group)
+
+
+def offered_group(peer: Peer) -> GroupDescription:
+    """Give the group of aggressive mode's offer; raises Refused where there is none."""
+    group = _offerable(peer)[0].group
+    assert group is not None  # noqa: S101 - what has ANY is not offered
+    return group
 
 
 def _attributes(transform: Phase1Transform) -> tuple[Attribute, ...]:
@@ -109,10 +133,10 @@ def choose(sa: SecurityAssociation, peer: Peer) -> tuple[SecurityAssociation, Ph
             differences = _differences(offered, configured)
             if not differences:
                 answer = Proposal(proposal.number, proposal.protocol, proposal.spi, (transform,))
-                choice = _choice(
-                    offered,
-                    negotiated_lifetimes(offered.lifetimes, configured.lifetimes, DEFAULT_LIFETIME),
+                lifetimes = negotiated_lifetimes(
+                    offered.lifetimes, configured.lifetimes, DEFAULT_LIFETIME
                 )
+                choice = _choice(offered, lifetimes, shorter(lifetimes, offered.lifetimes))
                 return SecurityAssociation(sa.doi, sa.situation, (answer,)), choice
             if nearest is None or len(differences) < len(nearest):
                 nearest = differences
@@ -132,7 +156,7 @@ def check(answer: SecurityAssociation, peer: Peer) -> Phase1Choice:
             NotifyType.PAYLOAD_MALFORMED,
         )
     chosen = _read(proposal.transforms[0])
-    for configured in peer.transforms:
+    for configured in _offerable(peer):
         ours = _read(Transform(0, ISAKMP_TRANSFORM_KEY_IKE, _attributes(configured)))
         if not chosen.unsupported and _core(ours) == _core(chosen):
             return _choice(
@@ -246,7 +270,7 @@ def _key_length_difference(offered: _Offered, configured: Phase1Transform) -> li
     return []
 
 
-def _choice(offered: _Offered, lifetimes: Lifetimes) -> Phase1Choice:
+def _choice(offered: _Offered, lifetimes: Lifetimes, told: Lifetimes = Lifetimes()) -> Phase1Choice:
     return Phase1Choice(
         offered.encryption,
         offered.hash,
@@ -254,6 +278,7 @@ def _choice(offered: _Offered, lifetimes: Lifetimes) -> Phase1Choice:
         offered.group,
         offered.key_length,
         lifetimes,
+        told,
     )
 
 

@@ -14,11 +14,14 @@ _SINGLE = {P.SA, P.KE, P.NONCE, P.HASH, P.SIG, P.ATTRIBUTE}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Describe one message: its name, the payloads it must hold, and whether it is encrypted."""
+    """Describe one message: its name, the payloads it must hold, and whether it is encrypted.
+
+    ``encrypted`` is None where either will do: the third of aggressive mode (RFC 2409 section 5).
+    """
 
     name: str
     required: tuple[PayloadType, ...]
-    encrypted: bool
+    encrypted: bool | None
     hash_first: bool = False
 
     def check(self, chain: Chain) -> None:
@@ -40,6 +43,9 @@ MM3 = Step("main mode message 3", (P.KE, P.NONCE), encrypted=False)
 MM4 = Step("main mode message 4", (P.KE, P.NONCE), encrypted=False)
 MM5 = Step("main mode message 5", (P.ID, P.HASH), encrypted=True)
 MM6 = Step("main mode message 6", (P.ID, P.HASH), encrypted=True)
+AM1 = Step("aggressive mode message 1", (P.SA, P.KE, P.NONCE, P.ID), encrypted=False)
+AM2 = Step("aggressive mode message 2", (P.SA, P.KE, P.NONCE, P.ID, P.HASH), encrypted=False)
+AM3 = Step("aggressive mode message 3", (P.HASH,), encrypted=None)
 QM1 = Step("quick mode message 1", (P.HASH, P.SA, P.NONCE), encrypted=True, hash_first=True)
 QM2 = Step("quick mode message 2", (P.HASH, P.SA, P.NONCE), encrypted=True, hash_first=True)
 QM3 = Step("quick mode message 3", (P.HASH,), encrypted=True, hash_first=True)

@@ -13,6 +13,8 @@ class Vendor(Enum):
     NAT_T_RFC = bytes.fromhex("4a131c81070358455c5728f20e95452f")
     NAT_T_DRAFT_03 = bytes.fromhex("7d9419a65310ca6f2c179d9215529d56")
     NAT_T_DRAFT_02 = bytes.fromhex("90cb80913ebb696e086381b5ec427b1f")
+    # The draft's name as it is; the one above has a line feed behind it.
+    NAT_T_DRAFT_02_PLAIN = bytes.fromhex("cd60464335df21f87cfdb2fc68b6a448")
     DPD = bytes.fromhex("afcad71368a1f1c96b8696fc77570100")
     # MD5 of "isakmpd: deletes are acknowledged, 1": it answers a Delete that carries R-U-THERE.
     ACKNOWLEDGED_DELETES = bytes.fromhex("001497be464073561724c80ce2e6f4fe")

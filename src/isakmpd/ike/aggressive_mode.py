@@ -1,0 +1,108 @@
+"""Run aggressive mode with a pre-shared key, both roles (RFC 2409 sections 5 and 5.4).
+
+The initiator is done when it has sent message 3, which nobody acknowledges: it insists on message
+2, repeats 3 for every 2 that comes again, and the responder sends 2 again for all that it cannot
+read before it has 3.
+"""
+
+from __future__ import annotations
+
+from isakmpd.ike import peer_identity, phase1_proposal, pre_shared_keys, steps
+from isakmpd.ike.effects import Finish, Turn
+from isakmpd.ike.key_agreement import OwnContribution, PeerContribution, agree
+from isakmpd.ike.phase1_exchange import Phase1Exchange
+from isakmpd.ike.phase1_keys import Phase1Keys
+from isakmpd.ike.refused import Refused
+from isakmpd.wire.payloads import Chain, Hash, Identification, SecurityAssociation
+
+
+async def initiator(x: Phase1Exchange) -> None:
+    """Begin an ISAKMP SA with three messages."""
+    sa = phase1_proposal.offer(x.peer)
+    own = OwnContribution.fresh(phase1_proposal.offered_group(x.peer), x.entropy)
+    identity = Identification.of(x.local_id)
+    answer = _Answer(x, sa, own)
+    reply = await Turn(
+        (sa, *own.payloads(), identity, *x.vendor_ids()),
+        steps.AM2,
+        retransmit=True,
+        proof=answer.prove,
+    )
+    keys = answer.keys
+    remote_id = peer_identity.accept(x, peer_identity.read(reply))
+    x.sealing = keys.sealing()
+    x.detect_nat(keys.choice, reply)
+    if x.nat.detected:
+        x.float_transport()
+    proof = Hash(keys.hash_i(identity.body()))
+    await Finish((proof, *x.nat_discovery(keys.choice)))
+    x.complete(keys, remote_id)
+
+
+class _Answer:
+    """Derive the keys from message 2, which has to prove them itself."""
+
+    def __init__(self, x: Phase1Exchange, sa: SecurityAssociation, own: OwnContribution) -> None:
+        self._x = x
+        self._sa = sa
+        self._own = own
+        self._derived: Phase1Keys | Refused | None = None
+
+    @property
+    def keys(self) -> Phase1Keys:
+        """Give the keys of the message that proved them; raises Refused for one nobody can."""
+        if not isinstance(self._derived, Phase1Keys):
+            raise self._derived or Refused("message 2 was not looked at", None)
+        return self._derived
+
+    def prove(self, message: Chain) -> None:
+        """Authenticate the responder; raises Unproven."""
+        try:
+            keys = self._derive(message)
+        except Refused as refused:
+            self._derived = refused
+            return
+        keys.verify_hash_r(message)
+        self._derived = keys
+
+    def _derive(self, message: Chain) -> Phase1Keys:
+        x = self._x
+        x.learn_vendors(message)
+        choice = phase1_proposal.check(message.one(SecurityAssociation), x.peer)
+        peers = PeerContribution.read(message, choice.group)
+        agreement = agree(self._own, peers, initiator=True)
+        key = x.known_key(pre_shared_keys.by_address(x.configuration, x.peer, x.transport.remote))
+        return x.derive(choice, agreement, self._sa.body(), key)
+
+
+async def responder(x: Phase1Exchange, first: Chain) -> None:
+    """Answer a peer that begins an ISAKMP SA with aggressive mode message ``first``."""
+    x.learn_vendors(first)
+    answer, choice = phase1_proposal.choose(first.one(SecurityAssociation), x.peer)
+    sa_body = first.body_of(SecurityAssociation)
+    initiator_body = first.body_of(Identification)
+    initiator_id = peer_identity.read(first)
+    peers = PeerContribution.read(first, choice.group)
+    del first  # a peer nobody knows yet can make it large
+    own = OwnContribution.fresh(choice.group, x.entropy)
+    key = pre_shared_keys.by_identity(x.configuration, x.peer, initiator_id)
+    if key is None:
+        key = x.unknowable_key(initiator_id)
+    keys = x.derive(choice, agree(own, peers, initiator=False), sa_body, key)
+    identity = Identification.of(x.local_id)
+    message = await Turn(
+        (
+            answer,
+            *own.payloads(),
+            identity,
+            *x.vendor_ids(),
+            *x.nat_discovery(choice),
+            Hash(keys.hash_r(identity.body())),
+        ),
+        steps.AM3,
+        retransmit=False,
+        then_sealed=keys.sealing(),
+        proof=lambda message: keys.verify_hash_i(message, initiator_body),
+    )
+    x.detect_nat(choice, message)
+    x.complete(keys, peer_identity.accept(x, initiator_id))

@@ -1,0 +1,91 @@
+"""Derive what seals and proves a phase 1 exchange (RFC 2409 section 5 and appendix B)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from isakmpd.crypto.ciphers import Cbc
+from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK, PrfKind, digest, equal
+from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key
+from isakmpd.ike.framing import Sealing, Unproven
+from isakmpd.ike.key_agreement import KeyAgreement
+from isakmpd.ike.phase1_proposal import Phase1Choice
+from isakmpd.ike.pre_shared_keys import PeerKey
+from isakmpd.wire.numbers import HashAlgorithm, NotifyType
+from isakmpd.wire.payloads import Chain, Hash, Identification
+
+# Hashes of which HMAC pads keys to 128 octets, and the original to 64.
+_BLOCKS_DIFFER = (HashAlgorithm.SHA2_384, HashAlgorithm.SHA2_512)
+
+
+@dataclass(frozen=True)
+class Phase1Keys:
+    """Hold the keys of one exchange, and compute the proofs that it needs.
+
+    ``hmac_block`` in octets, None for the hash's own; ``longest_key`` is how the peer reads the
+    lack of a KEY_LENGTH; ``sa_body`` is the initiator's SA payload, as it was on the wire.
+    """
+
+    choice: Phase1Choice
+    agreement: KeyAgreement
+    cookies: tuple[bytes, bytes]
+    sa_body: bytes
+    key: PeerKey = field(repr=False)
+    hmac_block: int | None = None
+    longest_key: bool = False
+    skeyid: SkeyId = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        agreed = self.agreement
+        skeyid = from_pre_shared_key(
+            PrfKind(self.choice.hash, self.hmac_block),
+            self.key.secret.reveal(),
+            agreed.ni,
+            agreed.nr,
+            agreed.g_xy,
+            *self.cookies,
+        )
+        object.__setattr__(self, "skeyid", skeyid)
+
+    def hash_i(self, id_body: bytes) -> bytes:
+        """Compute HASH_I over the initiator's identity, IDii_b."""
+        agreed = self.agreement
+        prf = self.skeyid.prf.keyed(self.skeyid.skeyid)
+        return prf(agreed.g_xi, agreed.g_xr, *self.cookies, self.sa_body, id_body)
+
+    def hash_r(self, id_body: bytes) -> bytes:
+        """Compute HASH_R over the responder's identity, IDir_b."""
+        agreed = self.agreement
+        prf = self.skeyid.prf.keyed(self.skeyid.skeyid)
+        swapped = self.cookies[1], self.cookies[0]
+        return prf(agreed.g_xr, agreed.g_xi, *swapped, self.sa_body, id_body)
+
+    def verify_hash_i(self, message: Chain, id_body: bytes | None = None) -> None:
+        """Authenticate the initiator, whose identity is in ``message`` too; raises Unproven."""
+        _verify(message, self.hash_i(id_body or message.body_of(Identification)))
+
+    def verify_hash_r(self, message: Chain) -> None:
+        """Authenticate the responder; raises Unproven."""
+        _verify(message, self.hash_r(message.body_of(Identification)))
+
+    def sealing(self) -> Sealing:
+        """Make the cipher and the first IV: HASH(g^xi | g^xr), cut to one block."""
+        choice = self.choice
+        octets = cipher_key(
+            self.skeyid, choice.encryption, choice.key_length, longest=self.longest_key
+        )
+        cipher = Cbc(choice.encryption, octets)
+        iv = digest(choice.hash, self.agreement.g_xi, self.agreement.g_xr)
+        return Sealing(cipher, iv[: cipher.block_size])
+
+    def with_the_other_block(self) -> Phase1Keys | None:
+        """Derive as if the peer padded HMAC keys otherwise; None where that changes nothing."""
+        if self.choice.hash not in _BLOCKS_DIFFER:
+            return None
+        original = self.hmac_block == ORIGINAL_HMAC_BLOCK
+        return replace(self, hmac_block=None if original else ORIGINAL_HMAC_BLOCK)
+
+
+def _verify(message: Chain, expected: bytes) -> None:
+    if not equal(message.one(Hash).data, expected):
+        raise Unproven("its HASH is wrong", NotifyType.INVALID_HASH_INFORMATION)

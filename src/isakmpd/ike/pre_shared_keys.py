@@ -1,0 +1,68 @@
+"""Find the pre-shared key that vouches for a peer: by section, by address or by identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from isakmpd.config.model import Configuration, Peer
+from isakmpd.crypto.secret import Secret
+from isakmpd.wire.addresses import Address
+from isakmpd.wire.identities import Identity
+from isakmpd.wire.numbers import IdType
+
+_NAMED = (IdType.IPV4_ADDR, IdType.IPV6_ADDR, IdType.FQDN, IdType.USER_FQDN)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOrigin:
+    """Say whose Authentication a key is, and whether many peers share it."""
+
+    section: str
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PeerKey:
+    """Hold a pre-shared key and where it stands."""
+
+    secret: Secret
+    origin: KeyOrigin
+
+
+def by_address(configuration: Configuration, peer: Peer, address: Address) -> PeerKey | None:
+    """Find the key for main mode, which knows of the peer its address alone."""
+    return _find(configuration, peer, str(address))
+
+
+def by_identity(configuration: Configuration, peer: Peer, identity: Identity) -> PeerKey | None:
+    """Find the key for aggressive mode, whose first message names the initiator."""
+    return _find(configuration, peer, _name(identity))
+
+
+def _find(configuration: Configuration, peer: Peer, name: str | None) -> PeerKey | None:
+    """Prefer the section's key, but to one that every peer without a section shares its own."""
+    own = _own(peer)
+    if own is not None and not own.origin.shared:
+        return own
+    stored = configuration.keys_by_id.get(name) if name is not None else None
+    if name is None or stored is None:
+        return own
+    return PeerKey(stored, KeyOrigin(name, shared=False))
+
+
+def _own(peer: Peer) -> PeerKey | None:
+    if peer.pre_shared_key is None:
+        return None
+    return PeerKey(peer.pre_shared_key, KeyOrigin(peer.section, shared=peer.address is None))
+
+
+def _name(identity: Identity) -> str | None:
+    """Give the section an identity's key may stand in; None for text that means another type."""
+    if identity.type not in _NAMED:
+        return None
+    name = str(identity)
+    if (identity.type == IdType.USER_FQDN) != ("@" in name):
+        return None
+    if identity.type == IdType.FQDN and (":" in name or name.replace(".", "").isdigit()):
+        return None
+    return name

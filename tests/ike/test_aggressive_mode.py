@@ -1,0 +1,218 @@
+"""Aggressive mode with a pre-shared key, both roles, as the figure in RFC 2409 section 5.4."""
+
+from __future__ import annotations
+
+import pytest
+
+from isakmpd.config.model import Configuration
+from isakmpd.wire.header import decode_header
+from isakmpd.wire.numbers import ExchangeType, Flags, NotifyType, PayloadType
+from isakmpd.wire.payloads import Notification, Payload, SecurityAssociation, VendorId
+from tests.ike.daemon import PEER, Daemon, configuration
+from tests.ike.offers import Phase1
+from tests.ike.peer import Peer
+from tests.ike.scenes import (
+    a_peer,
+    agreed,
+    answer_aggressive_mode,
+    answer_quick_mode,
+    begin_aggressive_mode,
+    begin_quick_mode,
+    converse,
+    proposal,
+)
+from tests.ike.test_main_mode import ALGORITHMS
+
+
+def aggressive(**tags: object) -> Configuration:
+    """A gateway whose peer's section says AGGRESSIVE."""
+    return configuration(exchange="AGGRESSIVE", **tags)  # type: ignore[arg-type]
+
+
+def kinds(payloads: tuple[Payload, ...]) -> list[PayloadType]:
+    """The payload types in the order sent, vendor IDs aside."""
+    return [one.type_on_wire for one in payloads if not isinstance(one, VendorId)]
+
+
+def informed(peer: Peer, sent: list[bytes]) -> list[NotifyType]:
+    """The types of the protected notifies among what was sent."""
+    messages = [one for one in sent if decode_header(one)[0].exchange_type == ExchangeType.INFO]
+    return [n.type for one in messages for n in peer.informed(one).all(Notification)]
+
+
+@pytest.mark.parametrize("section", ALGORITHMS)
+def test_the_daemon_answers(section: str) -> None:
+    """Every algorithm: both proofs are right, and quick mode stands on the same keys."""
+    daemon, peer = Daemon(aggressive(transforms=section)), a_peer(ALGORITHMS[section])
+    answer_aggressive_mode(daemon, peer)
+    assert len(daemon.snapshot.isakmp_sas) == 1
+    quick = proposal(peer)
+    answer_quick_mode(daemon, quick)
+    assert agreed(daemon, quick)
+    assert daemon.log == []
+
+
+@pytest.mark.parametrize("section", ALGORITHMS)
+def test_the_daemon_begins(section: str) -> None:
+    """Every algorithm the other way round; quick mode follows by itself."""
+    daemon = Daemon(aggressive(answers=False, transforms=section))
+    peer = a_peer(ALGORITHMS[section])
+    more = begin_aggressive_mode(daemon, peer)
+    quick = proposal(peer)
+    begin_quick_mode(daemon, quick, more[-1])
+    assert agreed(daemon, quick)
+    assert daemon.log == []
+
+
+def test_what_the_initiator_sends() -> None:
+    """HDR, SA, KE, Ni, IDii / HDR*, HASH_I; message 3 is encrypted (section 5)."""
+    daemon, peer = Daemon(aggressive(answers=False)), a_peer()
+    am1 = daemon.begins()
+    am3, *_ = daemon.hears(peer.am2(am1))
+    peer.finish_aggressive(am3)
+    first, third = (chain.payloads for chain in peer.heard)
+    P = PayloadType
+    assert kinds(first) == [P.SA, P.KE, P.NONCE, P.ID]
+    assert kinds(third) == [P.HASH, P.NAT_D, P.NAT_D]
+    headers = [decode_header(octets)[0] for octets in (am1, am3)]
+    assert [header.flags for header in headers] == [Flags.NONE, Flags.ENCRYPTION]
+    assert {header.exchange_type for header in headers} == {ExchangeType.AGGRESSIVE}
+    assert {header.message_id for header in headers} == {0}
+
+
+def test_what_the_responder_sends() -> None:
+    """HDR, SA, KE, Nr, IDir, HASH_R; the chosen transform as it was offered."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    answer_aggressive_mode(daemon, peer)
+    (second,) = peer.heard
+    P = PayloadType
+    assert kinds(second.payloads) == [P.SA, P.KE, P.NONCE, P.ID, P.NAT_D, P.NAT_D, P.HASH]
+    assert second.body_of(SecurityAssociation) == peer.sa().body()
+    assert {one.data for one in second.all(VendorId)} == set(peer.vendors)
+
+
+def test_message_3_may_come_in_clear() -> None:
+    """RFC 2409 leaves it open; the first IV of phase 2 then is that of phase 1."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    answer_aggressive_mode(daemon, peer, encrypted=False)
+    quick = proposal(peer)
+    answer_quick_mode(daemon, quick)
+    assert agreed(daemon, quick)
+
+
+def test_the_first_iv_is_cut_to_a_block() -> None:
+    """A digest is longer than a block: phase 2 starts from as much of it as fits."""
+    offer = ALGORITHMS["3DES-MD5"]
+    daemon, peer = Daemon(aggressive(transforms="3DES-MD5")), a_peer(offer)
+    answer_aggressive_mode(daemon, peer, encrypted=False)
+    assert len(peer.iv) == 8
+    quick = proposal(peer)
+    answer_quick_mode(daemon, quick)
+    assert agreed(daemon, quick)
+
+
+def test_one_group_is_offered() -> None:
+    """One KE payload has room for one: transforms of others are left out."""
+    sections = "AES-128-SHA-GRP5,AES-256-SHA-GRP5,AES-128-SHA"
+    daemon = Daemon(aggressive(answers=False, transforms=sections))
+    peer = a_peer(ALGORITHMS["AES-128-SHA-GRP5"])
+    am1 = peer.read(daemon.begins())
+    (proposed,) = am1.one(SecurityAssociation).proposals
+    groups = {a.value for t in proposed.transforms for a in t.attributes if a.type == 4}
+    assert (len(proposed.transforms), groups) == (2, {5})
+
+
+def test_two_of_ours() -> None:
+    """Begun by the one, answered by the other, up to the tunnel."""
+    west = Daemon(aggressive(answers=False))
+    east = Daemon(aggressive(mirrored=True), address=PEER)
+    converse(east, west, [west.begins()])
+    for daemon in (west, east):
+        assert len(daemon.snapshot.isakmp_sas) == len(daemon.snapshot.ipsec_sas) == 1
+        assert daemon.log == []
+
+
+def test_initial_contact_follows_under_the_new_sa() -> None:
+    """Aggressive mode has no protected place for it (RFC 2407 section 4.6.3.3)."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    assert informed(peer, answer_aggressive_mode(daemon, peer)) == [NotifyType.INITIAL_CONTACT]
+    again = a_peer(cookie=b"cookie 2")
+    assert informed(again, answer_aggressive_mode(daemon, again)) == []
+    daemon, peer = Daemon(aggressive(answers=False)), a_peer()
+    assert informed(peer, begin_aggressive_mode(daemon, peer)) == [NotifyType.INITIAL_CONTACT]
+
+
+def test_initial_contact_within_aggressive_mode_ends_nothing() -> None:
+    """Nothing covers it there: whoever relays the messages could add it."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    answer_aggressive_mode(daemon, peer)
+    daemon.passes(10)
+    second = a_peer(cookie=b"cookie 2")
+    am2 = daemon.answers(second.am1(second.notify(NotifyType.INITIAL_CONTACT)))
+    daemon.hears(second.am3(am2, second.notify(NotifyType.INITIAL_CONTACT)))
+    assert len(daemon.snapshot.isakmp_sas) == 2
+
+
+# Loss, duplicates, disorder
+
+
+def test_a_lost_message_2_is_sent_again_for_the_same_message_1() -> None:
+    """Only as often as an honest initiator asks, in no more than twice its octets."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    am1 = peer.am1()
+    (am2,) = daemon.hears(am1)
+    answers = [daemon.hears(am1) for _ in range(20)]
+    assert answers[:7] == [[am2]] * 7
+    assert answers[8:] == [[]] * 12
+    assert daemon.passes(119) == [], "nobody answered yet: nothing goes out by itself"
+
+
+def test_a_lost_message_3_is_sent_again_for_the_same_message_2() -> None:
+    """The initiator is done and answers duplicates of message 2."""
+    daemon, peer = Daemon(aggressive(answers=False)), a_peer()
+    am2 = peer.am2(daemon.begins())
+    am3, *_ = daemon.hears(am2)
+    daemon.passes(3)
+    assert daemon.hears(am2) == [am3]
+
+
+def test_message_1_is_repeated_until_answered() -> None:
+    """The initiator insists."""
+    daemon = Daemon(aggressive(answers=False))
+    am1 = daemon.begins()
+    sent = daemon.passes(100)
+    assert [octets for _, octets in sent[:3]] == [am1] * 3
+
+
+def test_a_duplicate_of_message_3_changes_nothing() -> None:
+    """One SA, and no answer."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    am3 = peer.am3(daemon.answers(peer.am1()))
+    daemon.hears(am3)
+    assert daemon.hears(am3) == []
+    assert len(daemon.snapshot.isakmp_sas) == 1
+
+
+@pytest.mark.parametrize("other", ["ID_PROT", "AGGRESSIVE"])
+def test_the_mode_must_be_the_configured_one(other: str) -> None:
+    """One sentence with the tag that decides; the peer is told in clear, once."""
+    daemon, peer = Daemon(configuration(exchange=other)), a_peer()
+    first = peer.am1() if other == "ID_PROT" else peer.mm1()
+    (told,) = daemon.hears(first)
+    assert peer.read(told).one(Notification).type == NotifyType.UNSUPPORTED_EXCHANGE_TYPE
+    assert len(told) <= len(first)
+    seen = "AGGRESSIVE" if other == "ID_PROT" else "ID_PROT"
+    assert daemon.log == [
+        f"peer: phase 1 with {PEER}:500 failed: the peer begins with exchange type {seen}, "
+        f"expected {other} ([main-mode]:EXCHANGE_TYPE decides)"
+    ]
+    assert daemon.hears(first) == []
+    assert len(daemon.log) == 1
+
+
+def test_an_offer_of_one_that_the_other_does_not_have() -> None:
+    """Message 1 with nothing acceptable is refused as in main mode."""
+    daemon, peer = Daemon(aggressive()), a_peer(Phase1(key_length=256))
+    (told,) = daemon.hears(peer.am1())
+    assert peer.read(told).one(Notification).type == NotifyType.NO_PROPOSAL_CHOSEN
+    assert "KEY_LENGTH: got 256, expected 128" in daemon.log[0]
