@@ -41,7 +41,7 @@ async def initiator(x: Phase1Exchange) -> None:
     try:
         remote_id = peer_identity.accept(x, peer_identity.read(reply))
     except Refused as refused:
-        x.reject(keys, reply.one(Identification), refused)
+        x.reject(keys, reply, refused)
     x.complete(keys, remote_id, reply)
 
 

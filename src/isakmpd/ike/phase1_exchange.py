@@ -231,11 +231,9 @@ class Phase1Exchange(Exchange):
                 lifetimes = phase1_notifies.shortened(sa.choice.lifetimes, notification)
                 sa.choice = replace(sa.choice, lifetimes=lifetimes)
 
-    def reject(
-        self, keys: Phase1Keys, identification: Identification, refused: Refused
-    ) -> NoReturn:
+    def reject(self, keys: Phase1Keys, last: Chain, refused: Refused) -> NoReturn:
         """Refuse a peer that holds the finished SA already: tell it so under that SA's keys."""
-        claimed = identification
+        claimed = last.one(Identification)
         sa = self._sa(keys, Identity(claimed.id_type, claimed.data))
         payloads: tuple[Payload, ...] = (informational.delete_isakmp(sa),)
         if refused.notify is not None:

@@ -22,7 +22,6 @@ from isakmpd.wire.numbers import (
     AuthenticationMethod,
     Doi,
     EncryptionAlgorithm,
-    ExchangeType,
     GroupDescription,
     HashAlgorithm,
     NotifyType,
@@ -31,6 +30,7 @@ from isakmpd.wire.numbers import (
 )
 from isakmpd.wire.payloads import Proposal, SecurityAssociation, Transform
 
+_NOTHING = Lifetimes()
 DEFAULT_LIFETIME = 28800  # seconds, when nobody names one
 _SUPPORTED: set[int] = {
     Phase1Attribute.ENCRYPTION_ALGORITHM,
@@ -80,21 +80,18 @@ def offer(peer: Peer) -> SecurityAssociation:
 
 
 def _offerable(peer: Peer) -> tuple[Phase1Transform, ...]:
-    """Give what one offer can hold: aggressive mode has a KE payload in it, thus one group."""
-    transforms = peer.offered_transforms
-    if not transforms:
+    """Give the transforms that can be offered; raises Refused where there is none."""
+    if not peer.offered_transforms:
         raise Refused(
             "each transform has ANY, which nobody can offer "
             f"([{peer.configuration}]:Transforms decides)",
             None,
         )
-    if peer.exchange_type != ExchangeType.AGGRESSIVE:
-        return transforms
-    return tuple(transform for transform in transforms if transform.group == transforms[0].group)
+    return peer.offered_transforms
 
 
 def offered_group(peer: Peer) -> GroupDescription:
-    """Give the group of aggressive mode's offer; raises Refused where there is none."""
+    """Give the one group of aggressive mode's offer, which holds a KE payload; raises Refused."""
     group = _offerable(peer)[0].group
     assert group is not None  # noqa: S101 - what has ANY is not offered
     return group
@@ -270,7 +267,7 @@ def _key_length_difference(offered: _Offered, configured: Phase1Transform) -> li
     return []
 
 
-def _choice(offered: _Offered, lifetimes: Lifetimes, told: Lifetimes = Lifetimes()) -> Phase1Choice:
+def _choice(offered: _Offered, lifetimes: Lifetimes, told: Lifetimes = _NOTHING) -> Phase1Choice:
     return Phase1Choice(
         offered.encryption,
         offered.hash,
