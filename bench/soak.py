@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
 
-from isakmpd.simulation.scenario import Outcome, play_seed
+from isakmpd.simulation.play import Outcome, play_seed
 
 
 def outcomes(first: int, until: float, processes: int) -> Iterator[Outcome]:

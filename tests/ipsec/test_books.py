@@ -35,7 +35,8 @@ from isakmpd.ike.ipsec import (
     UnknownSpi,
     UpdateSa,
 )
-from isakmpd.ipsec.memory import InnerPacket, MemoryEsp, MemoryStack
+from isakmpd.ipsec.memory import MemoryStack
+from isakmpd.ipsec.memory_packets import InnerPacket, MemoryEsp
 from isakmpd.ipsec.none import NoStack
 from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
 
@@ -81,7 +82,7 @@ def pair() -> tuple[MemoryStack, MemoryStack, Reports]:
 
 def sealed(west: MemoryStack, packet: InnerPacket = PACKET) -> MemoryEsp:
     esp = west.seal(packet, 5)
-    assert esp is not None
+    assert isinstance(esp, MemoryEsp)
     return esp
 
 
@@ -171,16 +172,17 @@ def test_memory_refuses_replays() -> None:
 def test_memory_opens_only_with_equal_keys() -> None:
     west, east, _ = pair()
     other = replace(KEYS, encryption_key=b"\1" * 20)
-    assert east.open(replace(sealed(west), keys=other), 6) is None
+    esp = sealed(west)
+    assert east.open(replace(esp, layers=(replace(esp.layers[0], keys=other),)), 6) is None
     assert east.drops == {"authentication": 1}
 
 
 def test_memory_enforces_selectors_in_both_directions() -> None:
     west, east, reports = pair()
     stranger = replace(PACKET, source=ip_address("10.9.0.1"))
-    assert west.seal(stranger, 5) is None
+    assert west.seal(stranger, 5) is stranger
     assert east.open(replace(sealed(west), inner=stranger), 6) is None
-    assert (west.drops, east.drops) == ({"no flow": 1}, {"selector": 1})
+    assert (west.drops, east.drops) == ({"in clear": 1}, {"selector": 1})
     assert reports == [InboundSeen(INBOUND.key)]  # it was authentic: the peer uses this SA
 
 
@@ -197,7 +199,8 @@ def test_memory_uses_the_narrowest_flow() -> None:
 
 def test_memory_reports_unknown_spis_once_a_second_a_source() -> None:
     west, east, reports = pair()
-    lost = replace(sealed(west), spi=0x9999)
+    esp = sealed(west)
+    lost = replace(esp, layers=(replace(esp.layers[0], spi=0x9999),))
     for now in (0.0, 0.5, 1.0):
         east.open(lost, now)
     east.open(replace(lost, source=ELSEWHERE), 1.0)

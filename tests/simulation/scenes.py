@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from isakmpd.simulation.agreement import count_sas, disagreements, leftovers, snapshot
-from isakmpd.simulation.gateways import ADDRESSES, gateway
+from isakmpd.simulation.gateways import place
 from isakmpd.simulation.link import FAIR, Weather
 from isakmpd.simulation.node import Node
 from isakmpd.simulation.traffic import Conversation
@@ -73,7 +73,7 @@ def long_lived(seed: str, *, always_up: tuple[str, ...] = ("west",)) -> Pair:
 
 
 def _gateway(world: World, side: str, always_up: tuple[str, ...], tags: dict[str, str]) -> Node:
-    return world.add(side, ADDRESSES[side], gateway(side, always_up=side in always_up, **tags))
+    return place(world, side, tags, always_up=side in always_up)
 
 
 def talk(pair: Pair, interval: float, seconds: float) -> list[Conversation]:

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 
-from isakmpd.simulation.scenario import play_seed
+from isakmpd.simulation.play import play_seed
 
 pytestmark = pytest.mark.simulation
 
@@ -16,7 +16,7 @@ SEEDS = ("3", "19", "42")
 _PRINT_DIGESTS = """
 import sys
 from hashlib import sha256
-from isakmpd.simulation.scenario import play_seed
+from isakmpd.simulation.play import play_seed
 for seed in sys.argv[1:]:
     outcome = play_seed(seed)
     print(sha256("\\n".join(outcome.log).encode()).hexdigest(), outcome.wire_digest)

@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 
 from isakmpd.ike.entropy import SeededEntropy
-from isakmpd.ipsec.memory import MemoryEsp
 from isakmpd.simulation.agreement import count_sas, snapshot
 from isakmpd.simulation.link import FAIR, Weather
-from isakmpd.simulation.node import Datagram, Node
+from isakmpd.simulation.node import Node
+from isakmpd.simulation.packets import Datagram, Packet
 from isakmpd.simulation.traffic import Conversation
 from tests.simulation.scenes import (
     Pair,
@@ -198,7 +198,7 @@ def test_a_replayed_datagram_changes_nothing_and_is_not_answered() -> None:
 def _record(node: Node, recorded: list[tuple[Node, Datagram]]) -> None:
     deliver = node.deliver
 
-    def record(packet: Datagram | MemoryEsp) -> None:
+    def record(packet: Packet) -> None:
         if isinstance(packet, Datagram):
             recorded.append((node, packet))
         deliver(packet)

@@ -10,7 +10,8 @@ from multiprocessing import get_context
 
 import pytest
 
-from isakmpd.simulation.scenario import Event, Outcome, draw, play_seed
+from isakmpd.simulation.play import Outcome, play_seed
+from isakmpd.simulation.scenario import Event, draw
 
 SEEDS = int(os.environ.get("ISAKMPD_SEEDS", "300"))
 

@@ -2,56 +2,47 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 
 from isakmpd.esp.replay import ReplayWindow
 from isakmpd.ike.ipsec import (
     Direction,
+    Flow,
+    Guard,
     HardExpired,
     InboundSeen,
+    InstallFlow,
     InstallSa,
+    PeerMoved,
     RemoveSa,
     Request,
     SaKey,
-    SaKeys,
     SaUsage,
     Selector,
+    SimplexSa,
     SoftExpired,
-    UdpEncapsulation,
+    Unguard,
     UnknownSpi,
     UpdateSa,
 )
+from isakmpd.ipsec.memory_guards import Held
+from isakmpd.ipsec.memory_packets import (
+    InnerPacket,
+    Layer,
+    MemoryEsp,
+    narrowness,
+    receives,
+    sends,
+)
 from isakmpd.ipsec.none import NoStack, Report
 from isakmpd.ipsec.spis import Entropy
-from isakmpd.wire.addresses import Address, Network
+from isakmpd.wire.addresses import Address
+from isakmpd.wire.numbers import EncapsulationMode, Protocol
 
 UNKNOWN_SPI_INTERVAL = 1.0  # seconds between two reports about one source
-
-
-@dataclass(frozen=True, slots=True)
-class InnerPacket:
-    """Describe a packet to protect: what selectors look at, and ``octets`` of content."""
-
-    source: Address
-    destination: Address
-    octets: bytes
-    protocol: int = 0
-    source_port: int = 0
-    destination_port: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryEsp:
-    """Stand for an ESP packet on a simulated link: only an SA with equal ``keys`` opens it."""
-
-    source: Address
-    destination: Address
-    udp: UdpEncapsulation | None  # ports as the sender sees them
-    spi: int
-    sequence: int
-    keys: SaKeys
-    inner: InnerPacket
+MOVED_INTERVAL = 1.0  # seconds between two reports about one SA
+TRANSPORT = (EncapsulationMode.TRANSPORT, EncapsulationMode.UDP_ENCAP_TRANSPORT)
 
 
 @dataclass(slots=True)
@@ -65,13 +56,19 @@ class _Carried:
     sequence: int = 0
     soft_reported: bool = False
     hard_reported: bool = False
+    moved_reported: float | None = None
+
+
+class _Dropped(Exception):  # noqa: N818 - what becomes of a packet is no error
+    """Drop a packet, for the reason given."""
 
 
 class MemoryStack(NoStack):
     """Carry simulated packets between simulated hosts with the rules of a real stack.
 
     The simulator calls ``seal`` with a packet of a host's LAN, moves the MemoryEsp over its link
-    and calls ``open`` at the other end. ``drops`` counts what was not carried, by reason.
+    and calls ``open`` at the other end. ``drops`` counts what was not carried, by reason;
+    ``released`` holds what was kept back and is to leave at last.
     """
 
     name = "memory"
@@ -79,7 +76,9 @@ class MemoryStack(NoStack):
     def __init__(self, report: Report, entropy: Entropy) -> None:
         super().__init__(report, entropy)
         self.drops: Counter[str] = Counter()
+        self.released: deque[MemoryEsp] = deque()
         self._carried: dict[SaKey, _Carried] = {}
+        self._held: dict[tuple[Selector, str], Held] = {}
         self._unknown_reported: dict[Address, float] = {}
 
     def submit(self, request: Request, now: float) -> None:
@@ -92,7 +91,13 @@ class MemoryStack(NoStack):
             case UpdateSa() if request.key in self._carried:
                 key = replace(request.key, destination=request.destination)
                 self._carried[key] = self._carried.pop(request.key)
+            case Guard() if not request.hold:
+                self._held.pop((request.selector, request.connection), None)
+            case Unguard():
+                self._held.pop((request.selector, request.connection), None)
         super().submit(request, now)
+        if isinstance(request, InstallFlow):
+            self._release(now)
 
     def usage(self, key: SaKey) -> SaUsage | None:
         """Count what the SA has carried so far."""
@@ -102,67 +107,163 @@ class MemoryStack(NoStack):
         return SaUsage(carried.packets, carried.octets, carried.last_used)
 
     def close(self) -> None:
-        """Forget every SA, flow and SPI."""
+        """Forget every SA, flow, guard and SPI."""
         super().close()
         self._carried.clear()
+        self._held.clear()
+        self.released.clear()
 
-    def seal(self, packet: InnerPacket, now: float) -> MemoryEsp | None:
-        """Protect a packet with the narrowest flow it matches; None when it is dropped."""
-        matching = [flow for flow in self.flows if _sends(flow.selector, packet)]
-        if not matching:
-            self.drops["no flow"] += 1
+    def crash(self) -> None:
+        """Lose what a killed process takes along; what it guarded is refused ever after."""
+        guards = dict.fromkeys(self.guards, False)
+        self.close()
+        self.guards.update(guards)
+
+    # Outbound
+
+    def seal(self, packet: InnerPacket, now: float) -> MemoryEsp | InnerPacket | None:
+        """Protect a packet with the narrowest flow it matches; None when it is dropped or held.
+
+        A packet that neither flow nor guard wants leaves as it is, in clear.
+        """
+        flow, guard = self._narrowest_flow(packet), self._narrowest_guard(packet)
+        if guard is not None and (flow is None or _narrower(guard[0], flow.selector)):
+            self._hold(guard, packet, now)
             return None
-        flow = max(matching, key=lambda each: narrowness(each.selector))
-        sa = self.sas.get(self.flows[flow][0])
-        if sa is None:
-            self.drops["no outbound SA"] += 1
+        if flow is None:
+            self.drops["in clear"] += 1
+            return packet
+        try:
+            return self._seal(flow, packet, now)
+        except _Dropped as reason:
+            self.drops[str(reason)] += 1
             return None
-        carried = self._carried[sa.key]
-        if not self._count(sa.key, len(packet.octets), now):
-            self.drops["hard limit"] += 1
-            return None
-        carried.sequence += 1
+
+    def _narrowest_flow(self, packet: InnerPacket) -> Flow | None:
+        """Find the flow of a packet; of equal ones that of its peer, or else the newest."""
+        matching = [flow for flow in reversed(self.flows) if sends(flow.selector, packet)]
+        if packet.peer:
+            matching = [flow for flow in matching if flow.peer == packet.peer]
+        return max(matching, key=lambda flow: narrowness(flow.selector), default=None)
+
+    def _narrowest_guard(self, packet: InnerPacket) -> tuple[Selector, str] | None:
+        matching = [guard for guard in self.guards if sends(guard[0], packet)]
+        return max(matching, key=lambda guard: narrowness(guard[0]), default=None)
+
+    def _hold(self, guard: tuple[Selector, str], packet: InnerPacket, now: float) -> None:
+        if not self.guards[guard]:
+            self.drops["guarded"] += 1
+            return
+        held = self._held.setdefault(guard, Held())
+        if not held.add(packet, now):
+            self.drops["held too many"] += 1
+        acquire = held.acquire(guard[1], packet, now)
+        if acquire is not None:
+            self.report(acquire)
+
+    def _release(self, now: float) -> None:
+        for held in self._held.values():
+            for packet in held.release(now):
+                sealed = self.seal(packet, now)
+                if isinstance(sealed, MemoryEsp):
+                    self.released.append(sealed)
+
+    def _seal(self, flow: Flow, packet: InnerPacket, now: float) -> MemoryEsp:
+        sas = [sa for key in self.flows[flow] if (sa := self.sas.get(key)) is not None]
+        if len(sas) < len(self.flows[flow]):
+            raise _Dropped("no outbound SA")
+        layers = []
+        for sa in sas:
+            if not self._count(sa.key, len(packet.octets), now):
+                raise _Dropped("hard limit")
+            carried = self._carried[sa.key]
+            carried.sequence += 1
+            layers.append(Layer(sa.key.protocol, sa.key.spi, carried.sequence, sa.keys))
+        outermost = sas[-1]
         return MemoryEsp(
-            sa.source,
-            sa.key.destination,
-            sa.udp,
-            sa.key.spi,
-            carried.sequence,
-            sa.keys,
+            outermost.source,
+            outermost.key.destination,
+            next((sa.udp for sa in sas if sa.udp is not None), None),
+            tuple(layers),
             packet,
         )
 
+    # Inbound
+
     def open(self, esp: MemoryEsp, now: float) -> InnerPacket | None:
-        """Accept a packet of an inbound SA that is authentic, new and within the selector."""
-        sa = next(
-            (
-                sa
-                for key, sa in self.sas.items()
-                if key.direction is Direction.INBOUND and key.spi == esp.spi
-            ),
-            None,
-        )
+        """Accept a packet of inbound SAs that is authentic, new and within the selector."""
+        try:
+            return self._open(esp, now)
+        except _Dropped as reason:
+            self.drops[str(reason)] += 1
+            return None
+
+    def _open(self, esp: MemoryEsp, now: float) -> InnerPacket:
+        sas = [self._take_off(layer, esp, now) for layer in reversed(esp.layers)]
+        innermost = sas[-1]
+        inner = _as_received(innermost, esp)
+        if not receives(innermost.selector, inner):
+            raise _Dropped("selector")
+        flow = self._flow_back(innermost)
+        if flow is None:
+            return replace(inner, peer="") if inner.peer else inner
+        expected = [key.protocol for key in self.flows[flow]]
+        if [layer.protocol for layer in esp.layers] != expected:
+            raise _Dropped("not the bundle")
+        return replace(inner, peer=flow.peer)
+
+    def _take_off(self, layer: Layer, esp: MemoryEsp, now: float) -> SimplexSa:
+        """Take off one layer as RFC 4303 section 3.4 has it; raises _Dropped."""
+        sa = self._inbound(layer.protocol, layer.spi)
         if sa is None:
-            self._report_unknown(esp, now)
-            self.drops["unknown SPI"] += 1
-            return None
-        if sa.keys != esp.keys:
-            self.drops["authentication"] += 1
-            return None
+            self._report_unknown(esp, layer.spi, now)
+            raise _Dropped("unknown SPI")
+        if sa.keys != layer.keys:
+            raise _Dropped("authentication")
         carried = self._carried[sa.key]
-        if not carried.replay.fresh(esp.sequence):
-            self.drops["replay"] += 1
-            return None
-        carried.replay.record(esp.sequence)
+        # IPCOMP has no sequence numbers (RFC 3173).
+        newest = layer.sequence > carried.replay.highest
+        if layer.protocol != Protocol.IPCOMP:
+            if not carried.replay.fresh(layer.sequence):
+                raise _Dropped("replay")
+            carried.replay.record(layer.sequence)
         if not self._count(sa.key, len(esp.inner.octets), now):
-            self.drops["hard limit"] += 1
-            return None
+            raise _Dropped("hard limit")
         if carried.packets == 1:
             self.report(InboundSeen(sa.key))
-        if not _receives(sa.selector, esp.inner):
-            self.drops["selector"] += 1
-            return None
-        return esp.inner
+        if newest:
+            self._see_where_from(sa, carried, esp, now)
+        return sa
+
+    def _inbound(self, protocol: Protocol, spi: int) -> SimplexSa | None:
+        wanted = Direction.INBOUND, protocol, spi
+        found = (
+            sa for key, sa in self.sas.items() if (key.direction, key.protocol, key.spi) == wanted
+        )
+        return next(found, None)
+
+    def _see_where_from(self, sa: SimplexSa, carried: _Carried, esp: MemoryEsp, now: float) -> None:
+        """Report a peer whose newest packet comes from elsewhere; late ones prove nothing."""
+        if sa.udp is None or esp.udp is None:
+            return
+        if (esp.source, esp.udp.local_port) == (sa.source, sa.udp.remote_port):
+            return
+        if carried.moved_reported is None or now - carried.moved_reported >= MOVED_INTERVAL:
+            carried.moved_reported = now
+            self.report(PeerMoved(sa.key, esp.source, esp.udp.local_port))
+
+    def _flow_back(self, inbound: SimplexSa) -> Flow | None:
+        """Find the flow to the peer an inbound SA receives from."""
+        for flow, bundle in self.flows.items():
+            outbound = self.sas.get(bundle[0])
+            if (
+                outbound is not None
+                and flow.selector == inbound.selector
+                and outbound.key.destination == inbound.source
+                and outbound.udp == inbound.udp
+            ):
+                return flow
+        return None
 
     def _count(self, key: SaKey, octets: int, now: float) -> bool:
         """Count a packet against the SA's limits; False when the SA carries no more."""
@@ -180,39 +281,29 @@ class MemoryStack(NoStack):
             self.report(SoftExpired(key))
         return True
 
-    def _report_unknown(self, esp: MemoryEsp, now: float) -> None:
+    def _report_unknown(self, esp: MemoryEsp, spi: int, now: float) -> None:
         last = self._unknown_reported.get(esp.source)
         if last is None or now - last >= UNKNOWN_SPI_INTERVAL:
             self._unknown_reported[esp.source] = now
-            self.report(UnknownSpi(esp.source, esp.destination, esp.spi))
+            self.report(UnknownSpi(esp.source, esp.destination, spi))
 
 
-def narrowness(selector: Selector) -> tuple[int, int, int]:
-    """Rank selectors so that the one naming fewest packets is the greatest."""
-    prefixes = selector.local.prefixlen + selector.remote.prefixlen
-    ports = bool(selector.local_port) + bool(selector.remote_port)
-    return prefixes, int(bool(selector.protocol)), ports
+def _narrower(guard: Selector, flow: Selector) -> bool:
+    return narrowness(guard) > narrowness(flow)
 
 
-def _sends(selector: Selector, packet: InnerPacket) -> bool:
-    return (
-        _within(packet.source, selector.local)
-        and _within(packet.destination, selector.remote)
-        and selector.protocol in (0, packet.protocol)
-        and selector.local_port in (0, packet.source_port)
-        and selector.remote_port in (0, packet.destination_port)
-    )
+def _as_received(sa: SimplexSa, esp: MemoryEsp) -> InnerPacket:
+    """Give the packet a host sees; raises _Dropped for a checksum that NATs have made wrong.
 
-
-def _receives(selector: Selector, packet: InnerPacket) -> bool:
-    return (
-        _within(packet.source, selector.remote)
-        and _within(packet.destination, selector.local)
-        and selector.protocol in (0, packet.protocol)
-        and selector.remote_port in (0, packet.source_port)
-        and selector.local_port in (0, packet.destination_port)
-    )
-
-
-def _within(address: Address, network: Network) -> bool:
-    return address.version == network.version and address in network
+    In transport mode the packet has the outer addresses, whatever a NAT made of them, while its
+    checksum covers those its sender knows (RFC 3948 section 3.1.2).
+    """
+    if sa.mode not in TRANSPORT:
+        return esp.inner
+    covered = esp.inner.source, esp.inner.destination
+    known = (esp.source, esp.destination)
+    if sa.originals is not None:
+        known = (sa.originals.remote, sa.originals.local)
+    if covered != known:
+        raise _Dropped("checksum")
+    return replace(esp.inner, source=esp.source, destination=esp.destination)

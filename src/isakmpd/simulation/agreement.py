@@ -1,45 +1,74 @@
-"""Judge what two simulated gateways hold: whether they agree, and whether anything is left over."""
+"""Judge what simulated gateways hold: whether they agree, and whether anything is left over."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 
-from isakmpd.ike.ipsec import Direction
 from isakmpd.ike.snapshot import SaFlags, Snapshot
 from isakmpd.simulation.node import Node
 
+# An SA by a name both ends know, and what each of them is in it.
+Role = tuple[str, str]
 
-def disagreements(one: Node, other: Node) -> list[str]:
+
+def disagreements(*nodes: Node) -> list[str]:
     """Say which SAs only one end holds, or both with different keys."""
-    ours = isakmp_sas(one) | esp_sas(one, other)
-    theirs = isakmp_sas(other) | esp_sas(other, one)
+    holders: defaultdict[str, dict[str, str]] = defaultdict(dict)  # SA -> role -> node
+    for node in nodes:
+        for sa, role in (*isakmp_sas(node), *ipsec_sas(node)):
+            holders[sa][role] = node.name
     return [
-        *(f"only {one.name} holds {sa}" for sa in sorted(ours - theirs)),
-        *(f"only {other.name} holds {sa}" for sa in sorted(theirs - ours)),
+        f"only {' '.join(roles.values())} holds {sa}"
+        for sa, roles in sorted(holders.items())
+        if len(roles) < 2
     ]
 
 
-def isakmp_sas(node: Node) -> set[str]:
-    """Name the ISAKMP SAs a node holds."""
-    if not node.alive:
-        return set()
-    return {
-        f"ISAKMP SA {sa.initiator_cookie.hex()}/{sa.responder_cookie.hex()}"
-        for sa in snapshot(node).isakmp_sas
-    }
+def isakmp_sas(node: Node) -> Iterator[Role]:
+    """Name the ISAKMP SAs a node holds, and its role in them."""
+    for sa in snapshot(node).isakmp_sas if node.alive else ():
+        role = "initiator" if sa.initiator else "responder"
+        yield f"ISAKMP SA {sa.initiator_cookie.hex()}/{sa.responder_cookie.hex()}", role
 
 
-def esp_sas(node: Node, peer: Node) -> set[str]:
-    """Name the ESP SAs in a node's stack, each by its receiver, SPI and keys."""
+def ipsec_sas(node: Node) -> Iterator[Role]:
+    """Name the IPsec SAs in a node's stack by SPI and keys, and their direction."""
+    for key, sa in node.stack.sas.items() if node.alive else ():
+        name = (
+            f"{key.protocol} SA {key.spi:08x}, {sa.keys.transform} "
+            f"{sa.keys.encryption_key.hex()} {sa.keys.authentication_key.hex()}"
+        )
+        yield name, key.direction.value
+
+
+def used_by_one_end(nodes: Iterable[Node]) -> set[str]:
+    """Name the pairs of IPsec SAs through which one end alone leads its traffic."""
+    users: Counter[str] = Counter()
+    for node in nodes:
+        users.update(_used_pairs(node))
+    return {pair for pair, number in users.items() if number < 2}
+
+
+def _used_pairs(node: Node) -> Iterator[str]:
+    """Name the pairs a node's flows lead into, alike at both ends."""
     if not node.alive:
-        return set()
-    receivers = {Direction.INBOUND: node.name, Direction.OUTBOUND: peer.name}
-    return {
-        f"ESP SA {key.spi:08x} of {receivers[key.direction]}, {sa.keys.transform} "
-        f"{sa.keys.encryption_key.hex()} {sa.keys.authentication_key.hex()}"
-        for key, sa in node.stack.sas.items()
-    }
+        return
+    used = {key for bundle in node.stack.flows.values() for key in bundle[:1]}
+    for pair in snapshot(node).ipsec_sas:
+        if pair.outbound.key in used:
+            spis = sorted((pair.inbound.key.spi, pair.outbound.key.spi))
+            yield f"{spis[0]:08x}/{spis[1]:08x}"
+
+
+def down(node: Node) -> list[str]:
+    """Name the connections a node wants up that have no SAs, or no flow."""
+    if not node.alive:
+        return []
+    led = {key for bundle in node.stack.flows.values() for key in bundle}
+    up = {pair.name for pair in snapshot(node).ipsec_sas if pair.outbound.key in led}
+    wanted = (connection.name for connection in snapshot(node).connections)
+    return [name for name in wanted if node.engine.wants(name) and name not in up]
 
 
 def leftovers(node: Node) -> list[str]:
@@ -82,6 +111,7 @@ def _unexplained_timers(node: Node, seen: Snapshot) -> Iterator[str]:
         "is checked": sum(connection.always_up for connection in seen.connections),
         "ends, replaced": replaced,
         "looks for its peer": len(seen.ipsec_sas),
+        "NAT keepalive": len(seen.isakmp_sas),
         "is forgotten": node.engine.remembered,
         "ends": len(seen.exchanges),
         "retransmits": len(seen.exchanges),

@@ -1,25 +1,51 @@
-"""Let hosts behind two gateways talk, and count what does not arrive."""
+"""Let the hosts behind simulated nodes talk, and count what does not arrive, or arrives elsewhere.
+
+A packet's content says who sent it to whom, so that whoever receives it can tell whether he was
+meant, whatever NATs and tunnels made of its addresses.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
-from isakmpd.ipsec.memory import InnerPacket
-from isakmpd.simulation.gateways import HOSTS
+from isakmpd.ipsec.memory_packets import InnerPacket
 from isakmpd.simulation.node import Node
 from isakmpd.simulation.world import World
+from isakmpd.wire.addresses import Address
 
 SIZE = 64  # octets of a LAN packet
+UDP = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Give a conversation's UDP ports, seen from its source; 0 for what has none."""
+
+    source: int = 0
+    destination: int = 0
 
 
 class Conversation:
-    """Send numbered packets from the LAN behind one gateway to the other's, at a steady pace."""
+    """Send numbered packets from the host behind one node to another's, at a steady pace."""
 
-    def __init__(self, world: World, source: Node, destination: Node, interval: float) -> None:
+    def __init__(
+        self,
+        world: World,
+        source: Node,
+        destination: Node,
+        interval: float,
+        *,
+        address: Address | None = None,
+        ports: Ports = Ports(),
+    ) -> None:
+        """Prepare; ``address`` is where the destination is found if not at its host's own."""
         self._world = world
         self._source = source
         self._destination = destination
         self._interval = interval
+        self._address = address or destination.host
+        self._ports = ports
         self._until = 0.0
         self._sent: dict[bytes, float] = {}
 
@@ -31,11 +57,18 @@ class Conversation:
     def _send(self) -> None:
         if self._world.now > self._until:
             return
-        number = len(self._sent).to_bytes(SIZE)
-        self._sent[number] = self._world.now
-        if self._source.alive:
-            source, destination = HOSTS[self._source.name], HOSTS[self._destination.name]
-            self._source.protect(InnerPacket(source, destination, number))
+        content = labelled(self._source, self._destination, len(self._sent))
+        self._sent[content] = self._world.now
+        self._source.protect(
+            InnerPacket(
+                self._source.host,
+                self._address,
+                content,
+                UDP if self._ports.destination else 0,
+                self._ports.source,
+                self._ports.destination,
+            )
+        )
         self._world.at(self._world.now + self._interval, self._send)
 
     def missing(self, since: float = 0.0) -> list[float]:
@@ -47,6 +80,35 @@ class Conversation:
 
     def repeated(self) -> int:
         """Count the packets that came out of the tunnel more than once."""
-        source = HOSTS[self._source.name]
-        arrived = Counter(p.octets for p in self._destination.received if p.source == source)
-        return sum(number - 1 for number in arrived.values())
+        arrived = Counter(packet.octets for packet in self._destination.received)
+        return sum(arrived[content] - 1 for content in self._sent if content in arrived)
+
+
+def labelled(source: Node, destination: Node, number: int) -> bytes:
+    """Write who sends what to whom."""
+    return f"{source.name} to {destination.name}: {number}".encode().ljust(SIZE)
+
+
+def misdelivered(node: Node) -> list[str]:
+    """Say which packets a node's host received that were meant for another."""
+    meant = f" to {node.name}: "
+    return [
+        f"{node.name} receives {text.strip()!r}"
+        for text in (packet.octets.decode() for packet in node.received)
+        if meant not in text
+    ]
+
+
+def answer(node: Node, packet: InnerPacket, destination: Node) -> None:
+    """Send an answer to where a packet came from, as a server does that knows no addresses."""
+    node.protect(
+        InnerPacket(
+            packet.destination,
+            packet.source,
+            labelled(node, destination, len(destination.received)),
+            packet.protocol,
+            packet.destination_port,
+            packet.source_port,
+            packet.peer,
+        )
+    )

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 from isakmpd.config.model import Configuration
 from isakmpd.ike.entropy import SeededEntropy
-from isakmpd.ipsec.memory import MemoryEsp
 from isakmpd.simulation.link import FAIR, Link, Weather
-from isakmpd.simulation.node import Datagram, Node
+from isakmpd.simulation.nat import Nat
+from isakmpd.simulation.node import Node
+from isakmpd.simulation.packets import Datagram, Packet, destination
 from isakmpd.wire.addresses import Address
 
 
@@ -23,17 +24,28 @@ class World:
         self.link = Link(SeededEntropy(f"{seed}/link"), weather)
         self.nodes: dict[str, Node] = {}
         self.flying = 0  # datagrams of IKE on their way
-        self._by_address: dict[Address, Node] = {}
+        self.nats: dict[str, Nat] = {}  # by the name of who is behind it
+        self._realms: dict[Nat | None, dict[Address, Node]] = {}  # None: the public one
         # due, order of coming about, what happens
         self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._serial = 0
         self._wire = hashlib.sha256()
 
-    def add(self, name: str, address: Address, configuration: Configuration) -> Node:
-        """Start a host."""
-        node = Node(self, name, address, configuration, self._seed)
+    def add(
+        self,
+        name: str,
+        address: Address,
+        configuration: Configuration,
+        *,
+        host: Address | None = None,
+        nat: Nat | None = None,
+    ) -> Node:
+        """Start a node, perhaps behind a NAT; ``host`` is who talks through its tunnels."""
+        node = Node(self, name, address, configuration, self._seed, host or address)
         self.nodes[name] = node
-        self._by_address[address] = node
+        if nat is not None:
+            self.nats[name] = nat
+        self._realms.setdefault(nat, {})[address] = node
         node.boot()
         return node
 
@@ -42,23 +54,38 @@ class World:
         self._serial += 1
         heapq.heappush(self._events, (due, self._serial, event))
 
-    def send(self, packet: Datagram | MemoryEsp) -> None:
-        """Put a packet on the link."""
-        ike = isinstance(packet, Datagram)
-        receiver = packet.transport.remote if isinstance(packet, Datagram) else packet.destination
+    def send(self, sender: Node, packet: Packet) -> None:
+        """Put a packet on the link, through the sender's NAT if it has one."""
         if isinstance(packet, Datagram):
+            receiver = packet.transport.remote
             self._wire.update(f"{self.now:.6f} {receiver} ".encode() + packet.octets)
+        nat = self.nats.get(sender.name)
+        outside = packet if nat is None else nat.outbound(packet, self.now)
+        if sender.mute or outside is None:
+            self.link.lose(self.now)
+            return
         for due in self.link.arrivals(self.now):
-            self.flying += ike
-            self.at(due, lambda: self._arrive(receiver, packet))
+            self.flying += isinstance(packet, Datagram)
+            self.at(due, lambda: self._arrive(outside))
 
-    def _arrive(self, receiver: Address, packet: Datagram | MemoryEsp) -> None:
+    def _arrive(self, packet: Packet) -> None:
         self.flying -= isinstance(packet, Datagram)
-        node = self._by_address.get(receiver)
-        if node is None or not node.alive:
+        reached = self._receiver(packet)
+        if reached is None:
             self.link.lose(self.now)
         else:
-            node.deliver(packet)
+            node, received = reached
+            node.deliver(received)
+
+    def _receiver(self, packet: Packet) -> tuple[Node, Packet] | None:
+        """Find who is reached under a packet's destination, and what arrives there."""
+        address = destination(packet).address
+        nat = next((nat for nat in self._realms if nat and nat.outside == address), None)
+        inside = packet if nat is None else nat.inbound(packet, self.now)
+        if inside is None:
+            return None
+        node = self._realms.get(nat, {}).get(destination(inside).address)
+        return (node, inside) if node is not None and node.hears else None
 
     @property
     def wire_digest(self) -> str:
