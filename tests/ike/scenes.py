@@ -7,6 +7,7 @@ from ipaddress import IPv4Network
 
 from isakmpd.config.model import Configuration
 from isakmpd.ike.ipsec import Direction
+from isakmpd.wire.header import decode_header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import NotifyType
 from isakmpd.wire.payloads import Notification, SecurityAssociation
@@ -46,10 +47,10 @@ def answer_aggressive_mode(daemon: Daemon, peer: Peer, *, encrypted: bool = True
 
 
 def begin_aggressive_mode(daemon: Daemon, peer: Peer) -> list[bytes]:
-    """The daemon begins aggressive mode; gives what follows its third message."""
+    """The daemon begins aggressive mode; gives what follows its third message, quick mode last."""
     am3, *more = daemon.hears(peer.am2(daemon.begins()))
     peer.finish_aggressive(am3)
-    return more
+    return sorted(more, key=lambda octets: decode_header(octets)[0].exchange_type)
 
 
 def answer_quick_mode(daemon: Daemon, quick: QuickMode, *, port: int = 500) -> None:

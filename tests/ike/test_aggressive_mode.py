@@ -8,7 +8,7 @@ from isakmpd.config.model import Configuration
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.numbers import ExchangeType, Flags, NotifyType
 from isakmpd.wire.payloads import Notification, Payload, SecurityAssociation, VendorId
-from tests.ike.daemon import PEER, Daemon, configuration
+from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
 from tests.ike.offers import Phase1
 from tests.ike.peer import Peer
 from tests.ike.scenes import (
@@ -32,6 +32,11 @@ def aggressive(**tags: object) -> Configuration:
 def kinds(payloads: tuple[Payload, ...]) -> str:
     """The payload types in the order sent, vendor IDs aside."""
     return " ".join(str(one.type_on_wire) for one in payloads if not isinstance(one, VendorId))
+
+
+def quick_mode(octets: bytes) -> bool:
+    """Tell whether a datagram is one of quick mode's."""
+    return decode_header(octets)[0].exchange_type == ExchangeType.QUICK_MODE
 
 
 def informed(peer: Peer, sent: list[bytes]) -> list[NotifyType]:
@@ -126,7 +131,8 @@ def test_initial_contact_follows_under_the_new_sa() -> None:
     again = a_peer(cookie=b"cookie 2")
     assert informed(again, answer_aggressive_mode(daemon, again)) == []
     daemon, peer = Daemon(aggressive(answers=False)), a_peer()
-    assert informed(peer, begin_aggressive_mode(daemon, peer)) == [NotifyType.INITIAL_CONTACT]
+    said = informed(peer, begin_aggressive_mode(daemon, peer))
+    assert said == [NotifyType.INITIAL_CONTACT, NotifyType.R_U_THERE]
 
 
 def test_initial_contact_within_aggressive_mode_ends_nothing() -> None:
@@ -178,6 +184,49 @@ def test_a_duplicate_of_message_3_changes_nothing() -> None:
     daemon.hears(am3)
     assert daemon.hears(am3) == []
     assert len(daemon.snapshot.isakmp_sas) == 1
+
+
+def test_quick_mode_may_overtake_message_3() -> None:
+    """What came too early is kept until it can be read, and message 2 goes out again."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    am2 = daemon.answers(peer.am1())
+    am3 = peer.am3(am2)
+    quick = proposal(peer)
+    assert daemon.hears(quick.qm1()) == [am2]
+    answers = daemon.hears(am3)
+    (qm2,) = [one for one in answers if quick_mode(one)]
+    daemon.hears(quick.qm3(qm2))
+    assert agreed(daemon, quick)
+    assert daemon.log == []
+
+
+def test_little_is_kept_of_what_comes_too_early() -> None:
+    """Four datagrams, 8 KiB in all; message 2 is repeated no more often than for duplicates."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    am2 = daemon.answers(peer.am1())
+    am3 = peer.am3(am2)
+    notify = peer.notify(NotifyType.CONNECTED, bytes(3000))
+    early = [peer.protected(notify, message_id=number) for number in range(1, 20)]
+    answers = [daemon.hears(octets) for octets in early]
+    assert answers == [[am2]] * 7 + [[]] * 12
+    daemon.hears(am3)
+    assert len([line for line in daemon.log if "CONNECTED" in line]) == 2
+
+
+def test_a_lost_message_3_is_missed_and_repeated() -> None:
+    """Two of ours without a quick mode: the initiator's R-U-THERE finds out."""
+    west = Daemon(aggressive())
+    east = Daemon(aggressive(mirrored=True), address=PEER)
+    west.engine.establish("peer", west.now)
+    ((_, am1),) = west.passes(0)
+    (am2,) = east.hears(am1, source=DAEMON)
+    _lost, *more = west.hears(am2)
+    (again,) = east.hears(more[-1], source=DAEMON)
+    assert again == am2
+    (am3,) = west.hears(again)
+    east.hears(am3, source=DAEMON)
+    assert len(east.snapshot.isakmp_sas) == len(west.snapshot.isakmp_sas) == 1
+    assert west.log == east.log == []
 
 
 @pytest.mark.parametrize("other", ["ID_PROT", "AGGRESSIVE"])

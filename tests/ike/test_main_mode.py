@@ -6,6 +6,7 @@ from ipaddress import IPv4Address
 import pytest
 
 from isakmpd.ike.phase1_proposal import offer
+from isakmpd.ike.transport import Transport
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (
@@ -384,3 +385,15 @@ def test_quick_mode_follows_main_mode() -> None:
         f"src: {DAEMON} dst: {PEER}",
         f"isakmpd: quick mode done: src: {DAEMON} dst: {PEER}",
     ]
+
+
+def test_only_what_proves_itself_moves_the_exchange() -> None:
+    """Message 3 in clear from elsewhere is answered where message 1 came from."""
+    daemon, peer = Daemon(configuration()), a_peer()
+    mm2 = daemon.answers(peer.mm1())
+    elsewhere = IPv4Address("198.51.100.7")
+    mm3 = peer.mm3(mm2)
+    daemon.engine.receive(mm3, Transport(DAEMON, 500, elsewhere, 61000), daemon.now)
+    daemon._settle()
+    (mm4,) = daemon.sent()
+    assert (mm4.transport.remote, mm4.transport.remote_port) == (PEER, 500)

@@ -120,7 +120,7 @@ class Exchange:
         if datagram not in self._received:
             return False
         if datagram == self._received[-1]:
-            self._answer_duplicate()
+            self.answer_again()
         return True
 
     def abort(self, reason: str) -> None:
@@ -211,7 +211,7 @@ class Exchange:
         self._transmit()
         self._arm_retransmission()
 
-    def _answer_duplicate(self) -> None:
+    def answer_again(self) -> None:
         """Send our last message again, unless a timer of ours insists anyway."""
         limit = 2 * self.context.general.retransmits + 2
         if self._wait is None and self._sent is not None and self._transmissions < limit:
@@ -243,7 +243,8 @@ class Exchange:
         self._received.append(datagram)
         # Who has answered has what we sent; who heard the last word says nothing to its echoes.
         self._sent = None
-        self.transport = transport
+        if self._proof is not None:  # else anybody could have led the exchange elsewhere
+            self.transport = transport
 
     # Ending
 

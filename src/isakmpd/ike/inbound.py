@@ -96,6 +96,9 @@ class Inbound:
         exchange = self._exchanges.get((*cookies, 0)) or self._awaiting_first_answer(header)
         if exchange is not None:
             exchange.receive(header, body, octets, at)
+            if isinstance(exchange, Phase1Exchange) and exchange.state is State.DONE:
+                for early in exchange.take_early():
+                    self.receive(*early)
         elif self._sas.get(cookies) is not None:
             raise Malformed(
                 f"{header.exchange_type} with message ID 0 under an ISAKMP SA",
@@ -149,7 +152,7 @@ class Inbound:
         if sa is None:
             unfinished = self._exchanges.get((*cookies, 0))
             if isinstance(unfinished, Phase1Exchange) and unfinished.state is State.RUNNING:
-                unfinished.heard_unreadable()
+                unfinished.heard_unreadable(octets, at)
                 return
             raise _unknown_cookies()
         if not header.encrypted:

@@ -46,6 +46,8 @@ _OURS = (
 )
 # Announced to those alone who announce it.
 _ECHOED = (Vendor.NAT_T_DRAFT_02_PLAIN,)
+_EARLY = 4  # datagrams kept that came before the message they depend on
+_EARLY_OCTETS = 8192
 _UNKNOWABLE = 32  # octets of a key drawn at random
 HINTS = 3  # unauthenticated notifies kept for the sentence at the end
 
@@ -93,6 +95,7 @@ class Phase1Exchange(Exchange):
         self.nat = NatSituation()
         self._keys: Phase1Keys | None = None
         self._complained = False
+        self._early: list[tuple[bytes, Transport]] = []  # datagrams
         self._heard: list[NotifyType] = []
 
     @property
@@ -214,6 +217,8 @@ class Phase1Exchange(Exchange):
         if last is None:
             self._say_what_aggressive_mode_cannot(sa, first_contact)
         self.owner.isakmp_established(sa, initial_contact=initial_contact)
+        if self.exchange_type == ExchangeType.AGGRESSIVE and self.initiator and sa.liveness:
+            sa.liveness.probe()  # only the peer's word tells that message 3 has arrived
 
     def _say_what_aggressive_mode_cannot(self, sa: IsakmpSa, first_contact: bool) -> None:
         """Send under the SA what has no protected place in aggressive mode's own messages."""
@@ -334,10 +339,25 @@ class Phase1Exchange(Exchange):
             f"{self.name}: {self.transport.peer} says {notify} (unauthenticated){cause}"
         )
 
-    def heard_unreadable(self) -> None:
-        """Note that the peer sent what only the SA we are still making can protect."""
+    def heard_unreadable(self, octets: bytes, at: Transport) -> None:
+        """Note that the peer sent what only the SA we are still making can protect.
+
+        In aggressive mode its third message may be late or lost: ours goes out again, which makes
+        it repeat that, and a little of what came too early is kept until then.
+        """
         if not self.hint:
             self.hint = "something encrypted that we cannot read"
+        if self.exchange_type == ExchangeType.AGGRESSIVE and not self.initiator:
+            known = any(octets == early for early, _ in self._early)
+            held = sum(len(early) for early, _ in self._early)
+            if not known and len(self._early) < _EARLY and held + len(octets) <= _EARLY_OCTETS:
+                self._early.append((octets, at))
+            self.answer_again()
+
+    def take_early(self) -> list[tuple[bytes, Transport]]:
+        """Give what came before the SA stood, once."""
+        early, self._early = self._early, []
+        return early
 
     def probable_cause(self) -> str:
         """Guess from the step the exchange is stuck in, and from what the peer said."""
@@ -362,11 +382,11 @@ class Phase1Exchange(Exchange):
     def failed(self, reason: str, notify: NotifyType | None) -> None:
         """Log the one line that says why, and tell the peer."""
         line = f"{self.name}: phase 1 with {self.transport.peer} failed: {reason}"
-        if self.initiator:
-            self.context.log(line)
-        elif self._complained:
+        if self._complained:
             self.context.debug(LogClass.EXCHANGE, 10, line)  # the reason is logged already
             return
+        if self.initiator:
+            self.context.log(line)
         elif not self.owner.complain(self.transport, line):
             return
         if notify is not None:
