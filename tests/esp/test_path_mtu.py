@@ -9,7 +9,9 @@ from scapy.layers.inet import ICMP, IP, ICMPerror, IPerror, fragment
 from scapy.layers.inet6 import ICMPv6PacketTooBig, IPv6
 from scapy.packet import Packet
 
-from isakmpd.esp.path_mtu import checksum, fragments, may_be_fragmented, too_big
+from isakmpd.esp.checksums import checksum
+from isakmpd.esp.icmp import too_big
+from isakmpd.esp.path_mtu import fragments, may_be_fragmented
 from tests.esp import packets
 
 

@@ -40,7 +40,8 @@ from isakmpd.ike.ipsec import (
     UpdateSa,
 )
 from isakmpd.ipsec.sad import OuterPath
-from isakmpd.ipsec.userspace import REMEMBERED_SOURCES, UserspaceStack
+from isakmpd.ipsec.unknown_spis import REMEMBERED_SOURCES
+from isakmpd.ipsec.userspace import UserspaceStack
 from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
 from tests.esp import packets
 
@@ -433,8 +434,9 @@ def test_congestion_marks_come_inside_and_unmarkable_packets_are_dropped(
 @pytest.mark.parametrize(
     ("sa", "reason"),
     [
-        (replace(OUTBOUND, mode=EncapsulationMode.TRANSPORT), "tunnel mode only"),
-        (replace(OUTBOUND, keys=replace(GCM, transform=EspTransform.CAST)), "CAST"),
+        (replace(OUTBOUND, mode=EncapsulationMode(9)), "tunnel and transport mode"),
+        (replace(OUTBOUND, mode=EncapsulationMode.TRANSPORT, selector=SELECTOR6), "carries no"),
+        (replace(OUTBOUND, keys=replace(GCM, transform=EspTransform.RC5)), "RC5"),
         (replace(INBOUND, keys=replace(GCM, encryption_key=bytes(3))), "octets, not 3"),
         (replace(INBOUND, replay_window=-1), "impossible"),
         (replace(OUTBOUND, selector=Selector(SELECTOR.local, SELECTOR6.remote)), "famil"),

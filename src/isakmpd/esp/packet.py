@@ -95,6 +95,11 @@ def spi_of(packet: bytes) -> int:
     return int.from_bytes(packet[:4])
 
 
+def sequence_of(packet: bytes) -> int:
+    """Read the sequence number of an ESP packet of at least SMALLEST_PACKET octets."""
+    return int.from_bytes(packet[4:8])
+
+
 def largest_payload(room: int, cipher: EspCipher) -> int:
     """Tell how long a payload may be for its ESP packet to fit into ``room`` octets."""
     body = room - cipher.overhead

@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from operator import attrgetter
+from dataclasses import replace
 from typing import Protocol
 
 from isakmpd.crypto.esp_ciphers import NotAuthentic
+from isakmpd.esp.algorithms import AUTHENTICATION, TRANSFORMS
+from isakmpd.esp.checksums import PROTOCOLS_TO_TRANSLATE
 from isakmpd.esp.congestion import traffic_class, with_congestion
-from isakmpd.esp.inner import IPV4, IPV6, NO_NEXT_HEADER, endpoints, flow_key, total_length
-from isakmpd.esp.packet import SMALLEST_PACKET, Dropped, spi_of
-from isakmpd.esp.path_mtu import SMALLEST_IPV6_MTU, fragments, may_be_fragmented, too_big
-from isakmpd.esp.selectors import TrafficSelector
+from isakmpd.esp.icmp import too_big
+from isakmpd.esp.inner import IPV4, IPV6, NO_NEXT_HEADER, flow_key, total_length
+from isakmpd.esp.packet import SMALLEST_PACKET, Dropped, sequence_of, spi_of
+from isakmpd.esp.path_mtu import SMALLEST_IPV6_MTU, fragments, may_be_fragmented
 from isakmpd.ike.ipsec import (
     AllocateSpi,
     Answer,
+    Assign,
     Capabilities,
     Direction,
     Done,
     Event,
+    Flow,
+    Guard,
     InstallFlow,
     InstallSa,
     ReleaseSpi,
@@ -36,43 +41,29 @@ from isakmpd.ike.ipsec import (
     SimplexSa,
     SpiAllocated,
     StackRefused,
-    UnknownSpi,
+    Unguard,
     UpdateSa,
+    Withdraw,
 )
-from isakmpd.ipsec.sad import Inbound, Outbound, OuterPath, compiled
-from isakmpd.ipsec.spis import FIRST_FREE_SPI, Entropy, SpiPool
+from isakmpd.ipsec.client_ports import ClientPorts
+from isakmpd.ipsec.flows import Flows
+from isakmpd.ipsec.guards import Guards
+from isakmpd.ipsec.narrowest import compiled
+from isakmpd.ipsec.sad import Inbound, Outbound, OuterPath, TransportEnds, mode_of
+from isakmpd.ipsec.spis import Entropy, SpiPool
+from isakmpd.ipsec.transport import TransportMode
+from isakmpd.ipsec.unknown_spis import UnknownSpis
 from isakmpd.wire.addresses import Address
-from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
+from isakmpd.wire.numbers import EncapsulationMode
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
 
 DEFAULT_PATH_MTU = 1500
-UNKNOWN_SPI_INTERVAL = 1.0  # seconds between two reports about one source
-REMEMBERED_SOURCES = 1024
-REMEMBERED_FLOWS = 4096
-
-_TUNNEL_MODES = (
-    EncapsulationMode.TUNNEL,
-    EncapsulationMode.UDP_ENCAP_TUNNEL,
-    EncapsulationMode.UDP_ENCAP_TUNNEL_DRAFT,
-)
 
 CAPABILITIES = Capabilities(
     "userspace",
-    frozenset(
-        (SecurityProtocol.IPSEC_ESP, int(transform))
-        for transform in (EspTransform.TRIPLE_DES, EspTransform.AES, EspTransform.AES_GCM_16)
-    ),
-    frozenset(
-        {
-            AuthenticationAlgorithm.NONE,
-            AuthenticationAlgorithm.HMAC_MD5,
-            AuthenticationAlgorithm.HMAC_SHA,
-            AuthenticationAlgorithm.HMAC_SHA2_256,
-            AuthenticationAlgorithm.HMAC_SHA2_384,
-            AuthenticationAlgorithm.HMAC_SHA2_512,
-        }
-    ),
-    frozenset({EncapsulationMode.TUNNEL}),
+    frozenset((SecurityProtocol.IPSEC_ESP, int(transform)) for transform in TRANSFORMS),
+    AUTHENTICATION,
+    frozenset({EncapsulationMode.TUNNEL, EncapsulationMode.TRANSPORT}),
     bundles=False,
 )
 
@@ -85,18 +76,6 @@ class Carrier(Protocol):
 
     def to_wire(self, packet: bytes, path: OuterPath, traffic_class: int) -> None:
         """Send an ESP packet along ``path`` with the DSCP and ECN of ``traffic_class``."""
-
-
-class _Flow:
-    """One selector and the outbound SA its packets go through, None once that is gone."""
-
-    __slots__ = ("compiled", "narrowness", "outbound", "selector")
-
-    def __init__(self, selector: Selector, outbound: Outbound | None) -> None:
-        self.selector = selector
-        self.compiled: TrafficSelector = compiled(selector)
-        self.narrowness = self.compiled.narrowness
-        self.outbound = outbound
 
 
 class UserspaceStack:
@@ -120,19 +99,21 @@ class UserspaceStack:
         self._spis = SpiPool(entropy)
         self._inbound: dict[int, Inbound] = {}
         self._outbound: dict[SaKey, Outbound] = {}
-        self._flows: dict[Selector, _Flow] = {}
-        self._narrowest_first: list[_Flow] = []
-        self._flow_of_key: dict[bytes, _Flow] = {}
-        self._unknown_reported: dict[Address, float] = {}
+        self._clients = ClientPorts()
+        self._flows = Flows(self._clients)
+        self._flow_of_key = self._flows.remembered
+        self._transport = TransportMode(self._clients, self._flow_of_key.clear)
+        self._guards = Guards()
+        self._unknown_spis = UnknownSpis()
         self._path_mtus: dict[Address, int] = {}
 
     # What the engine asks
 
-    def submit(self, request: Request, now: float) -> None:  # noqa: ARG002 - part of IpsecStack
+    def submit(self, request: Request, now: float) -> None:
         """Carry out ``request`` at once and report the answer before returning."""
         match request:
             case AllocateSpi():
-                self._report(SpiAllocated(request.request, self._spis.allocate()))
+                self._allocate_spi(request)
             case ReleaseSpi():
                 self._spis.release(request.spi)
             case InstallSa():
@@ -143,9 +124,17 @@ class UserspaceStack:
                 self._remove_sa(request.key)
             case InstallFlow():
                 self._answer(request.request, self._install_flow(request))
+                self._send_held(now)
             case RemoveFlow():
-                if self._flows.pop(request.flow.selector, None) is not None:
-                    self._sort_flows()
+                self._flows.remove(request.flow)
+            case Guard():
+                self._answer(request.request, self._guard(request))
+            case Unguard():
+                self._guards.remove(request.selector, request.connection)
+            case Assign():
+                self._answer(request.request, None)  # the host's addresses are the data plane's
+            case Withdraw():
+                pass
 
     def usage(self, key: SaKey) -> SaUsage | None:
         """Count what the SA has carried so far."""
@@ -158,11 +147,13 @@ class UserspaceStack:
         return sa.description if sa is not None else None
 
     def close(self) -> None:
-        """Forget every SA, flow and SPI."""
+        """Forget every SA, flow, guard and SPI."""
+        for sa in (*self._inbound.values(), *self._outbound.values()):
+            sa.leave()
         self._inbound.clear()
         self._outbound.clear()
         self._flows.clear()
-        self._sort_flows()
+        self._guards.clear()
         self._spis = SpiPool(self._entropy)
 
     # What the data plane asks
@@ -182,8 +173,29 @@ class UserspaceStack:
 
     def largest_inner(self) -> int | None:
         """Tell the longest packet any flow can carry whole, None without flows."""
-        used = (flow.outbound for flow in self._flows.values())
-        return max((sa.largest_inner for sa in used if sa is not None), default=None)
+        return self._flows.largest_inner()
+
+    def flows_through(self, key: SaKey) -> list[Flow]:
+        """List the flows that use an outbound SA."""
+        outbound = self._outbound.get(key)
+        return self._flows.through(outbound) if outbound is not None else []
+
+    def as_the_host_sees(self, selector: Selector, key: SaKey) -> Selector:
+        """Give the selector of the host's packets for a flow: with the port it sees of a client."""
+        outbound = self._outbound.get(key)
+        ends = outbound.transport if outbound is not None else None
+        if ends is None or not selector.remote_port:
+            return selector
+        port = ends.client.ports.get((selector.protocol, selector.remote_port))
+        return selector if port is None else replace(selector, remote_port=port)
+
+    def displaced_by(self, flow: Flow, key: SaKey) -> list[Flow]:
+        """List other peers' flows that lose the packets they share with ``flow``."""
+        outbound = self._outbound.get(key)
+        translated = outbound is not None and outbound.transport is not None
+        if translated and flow.selector.protocol in PROTOCOLS_TO_TRANSLATE:
+            return []
+        return self._flows.others(flow)
 
     # Packets
 
@@ -193,16 +205,14 @@ class UserspaceStack:
             self.drops["not an IP packet"] += 1
             return
         key = flow_key(packet)
-        flow = self._flow_of_key.get(key) or self._find_flow(key)
-        if flow is None:
-            self.drops["no flow"] += 1
-            return
-        outbound = flow.outbound
-        if outbound is None:
-            self.drops["no outbound SA"] += 1
+        flow = self._flow_of_key.get(key) or self._flows.find(key)
+        if flow is None or (outbound := flow.outbound) is None:
+            self._without_sa(packet, key, "no flow" if flow is None else "no outbound SA", now)
             return
         try:
-            if len(packet) > outbound.largest_inner:
+            if outbound.transport is not None:
+                self._send_in_transport_mode(packet, outbound, outbound.transport, now)
+            elif len(packet) > outbound.largest_inner:
                 self._send_too_big(packet, outbound, now)
             else:
                 self._send(packet, outbound, now)
@@ -216,19 +226,31 @@ class UserspaceStack:
         destination: Address,
         now: float,
         outer_class: int = 0,
+        source_port: int = 0,
     ) -> None:
-        """Open an ESP packet and give the host what was inside, or drop it and count why."""
+        """Open an ESP packet and give the host what was inside, or drop it and count why.
+
+        ``source_port`` is that of the UDP datagram it came in, 0 without one.
+        """
         if len(packet) < SMALLEST_PACKET:
             self.drops["not an ESP packet"] += 1
             return
         inbound = self._inbound.get(spi_of(packet))
         if inbound is None:
             self.drops["unknown SPI"] += 1
-            self._report_unknown(spi_of(packet), source, destination, now)
+            unknown = self._unknown_spis.report(spi_of(packet), source, destination, now)
+            if unknown is not None:
+                self._report(unknown)
             return
         try:
             payload, next_header = inbound.open(packet, now)
-            self._to_tun(self._inner(inbound, payload, next_header, outer_class))
+            if source_port and (source is not inbound.peer or source_port != inbound.peer_port):
+                inbound.came_from(source, source_port, sequence_of(packet), now)
+            if inbound.transport is not None:
+                inner = self._transport.packet(inbound, payload, next_header, outer_class)
+            else:
+                inner = _tunnelled(inbound, payload, next_header, outer_class)
+            self._to_tun(inner)
         except NotAuthentic:
             self.drops["not authentic"] += 1
         except Dropped as reason:
@@ -250,29 +272,58 @@ class UserspaceStack:
             # No IPv6 host goes below 1280: the outer packet is fragmented (RFC 2473 section 7.1).
             self._send(packet, outbound, now)
             return
+        self._tell_too_big(packet, largest)
+
+    def _send_in_transport_mode(
+        self, packet: bytes, outbound: Outbound, ends: TransportEnds, now: float
+    ) -> None:
+        """Send the payload of a packet; what is too long, and may be cut, is cut outside."""
+        whole = self._transport.whole(packet, now)
+        if whole is None:
+            return
+        if whole is not packet:
+            # Its ports show now; they may belong to another flow than its addresses do.
+            flow = self._flows.find(flow_key(whole))
+            if flow is None or flow.outbound is not outbound:
+                raise Dropped("fragments of another flow")
+        elif len(packet) > outbound.largest_inner and not may_be_fragmented(packet):
+            self._tell_too_big(packet, outbound.largest_inner)
+            return
+        payload, next_header = self._transport.payload(whole, ends)
+        sealed = outbound.seal(payload, next_header, now)
+        self._to_wire(sealed, outbound.path, traffic_class(whole))
+
+    def _tell_too_big(self, packet: bytes, largest: int) -> None:
         self.drops["too big"] += 1
         message = too_big(packet, largest)
         if message is not None:
             self._to_tun(message)
 
-    def _inner(self, inbound: Inbound, payload: bytes, next_header: int, outer_class: int) -> bytes:
-        """Check what was inside an ESP packet; raises Dropped (RFC 4303 section 3.4.4.1)."""
-        if next_header not in (IPV4, IPV6):
-            raise Dropped("dummy" if next_header == NO_NEXT_HEADER else "no tunnelled packet")
-        length = total_length(payload)
-        version = 4 if next_header == IPV4 else 6
-        if not 0 < length <= len(payload) or payload[0] >> 4 != version:
-            raise Dropped("malformed inner packet")
-        if not inbound.accepts(flow_key(payload)):
-            raise Dropped("outside the selector")
-        if length < len(payload):  # traffic flow confidentiality padding (RFC 4303 section 2.7)
-            payload = payload[:length]
-        if outer_class & 3:
-            marked = with_congestion(payload, outer_class)
-            if marked is None:
-                raise Dropped("congestion")
-            return marked
-        return payload
+    def _without_sa(self, packet: bytes, key: bytes, reason: str, now: float) -> None:
+        """Hold or refuse a packet that nothing can carry now."""
+        if not self._guards.covers(key):
+            self.drops[reason] += 1
+            return
+        refused, acquire = self._guards.take(packet, key, now)
+        if acquire is not None:
+            self._report(acquire)
+        if refused is not None:
+            self.drops[refused] += 1
+            message = self._guards.refusal(packet, now)
+            if message is not None:
+                self._to_tun(message)
+
+    def _send_held(self, now: float) -> None:
+        """Send the packets that have waited for a flow."""
+        released, late = self._guards.release(self._has_sa, now)
+        if late:
+            self.drops["held too long"] += late
+        for packet in released:
+            self.from_tun(packet, now)
+
+    def _has_sa(self, key: bytes) -> bool:
+        flow = self._flows.find(key)
+        return flow is not None and flow.outbound is not None
 
     # Books
 
@@ -281,20 +332,23 @@ class UserspaceStack:
 
     def _install_sa(self, sa: SimplexSa) -> str | None:
         """Install one direction; the reason in one sentence when that cannot be."""
-        if sa.mode not in _TUNNEL_MODES:
-            return f"the userspace stack carries tunnel mode only, not {sa.mode}"
+        if mode_of(sa.mode) not in CAPABILITIES.modes:
+            return f"the userspace stack carries tunnel and transport mode, not {sa.mode}"
         if sa.replay_window < 0:
             return f"a replay window of {sa.replay_window} packets is impossible"
         try:
             compiled(sa.selector)
             if sa.key.direction is Direction.INBOUND:
-                self._inbound[sa.key.spi] = Inbound(sa, self._report, self._entropy)
+                inbound = Inbound(sa, self._report, self._entropy, self._clients)
+                _leave(self._inbound.get(sa.key.spi))
+                self._inbound[sa.key.spi] = inbound
                 self._spis.hold(sa.key.spi)
                 return None
             mtu = self._path_mtus.get(sa.key.destination, DEFAULT_PATH_MTU)
-            outbound = Outbound(sa, self._report, self._entropy, mtu)
+            outbound = Outbound(sa, self._report, self._entropy, mtu, self._clients)
         except ValueError as reason:
             return str(reason)
+        _leave(self._outbound.get(sa.key))
         self._outbound[sa.key] = outbound
         return None
 
@@ -311,47 +365,44 @@ class UserspaceStack:
 
     def _remove_sa(self, key: SaKey) -> None:
         sa = self._find_sa(key)
+        if sa is None:
+            return
+        sa.leave()
         if isinstance(sa, Inbound):
             del self._inbound[key.spi]
             self._spis.release(key.spi)
-        elif sa is not None:
-            del self._outbound[key]
-            for flow in self._flows.values():
-                if flow.outbound is sa:
-                    flow.outbound = None
-            if all(key.destination != other.destination for other in self._outbound):
-                self._path_mtus.pop(key.destination, None)
+            return
+        del self._outbound[key]
+        self._flows.lose(sa)
+        if all(key.destination != other.destination for other in self._outbound):
+            self._path_mtus.pop(key.destination, None)
 
     def _install_flow(self, request: InstallFlow) -> str | None:
         selector = request.flow.selector
+        if len(request.outbound) != 1:
+            return f"the userspace stack carries no bundle of {len(request.outbound)} protocols"
         outbound = self._outbound.get(request.outbound[0])
         if outbound is None:
             return f"the flow {selector} names no installed SA: {request.outbound[0]}"
-        flow = self._flows.get(selector)
-        if flow is not None:
-            flow.outbound = outbound
-            return None
         try:
-            self._flows[selector] = _Flow(selector, outbound)
+            self._flows.put(request.flow, outbound)
         except ValueError as reason:
             return str(reason)
-        self._sort_flows()
         return None
 
-    def _sort_flows(self) -> None:
-        self._narrowest_first = sorted(
-            self._flows.values(), key=attrgetter("narrowness"), reverse=True
-        )
-        self._flow_of_key.clear()
+    def _guard(self, request: Guard) -> str | None:
+        try:
+            self._guards.put(request)
+        except ValueError as reason:
+            return str(reason)
+        return None
 
-    def _find_flow(self, key: bytes) -> _Flow | None:
-        packet = endpoints(key)
-        flow = next((flow for flow in self._narrowest_first if flow.compiled.sends(packet)), None)
-        if flow is not None:
-            if len(self._flow_of_key) >= REMEMBERED_FLOWS:
-                self._flow_of_key.clear()
-            self._flow_of_key[key] = flow
-        return flow
+    def _allocate_spi(self, request: AllocateSpi) -> None:
+        if request.protocol is not SecurityProtocol.IPSEC_ESP:
+            reason = f"the userspace stack carries ESP only, not {request.protocol}"
+            self._answer(request.request, reason)
+            return
+        self._report(SpiAllocated(request.request, self._spis.allocate()))
 
     def _find_sa(self, key: SaKey) -> Inbound | Outbound | None:
         if key.direction is Direction.OUTBOUND:
@@ -359,18 +410,27 @@ class UserspaceStack:
         inbound = self._inbound.get(key.spi)
         return inbound if inbound is not None and inbound.description.key == key else None
 
-    def _report_unknown(self, spi: int, source: Address, destination: Address, now: float) -> None:
-        if spi < FIRST_FREE_SPI:
-            return
-        reported = self._unknown_reported
-        last = reported.get(source)
-        if last is not None and now - last < UNKNOWN_SPI_INTERVAL:
-            return
-        if len(reported) >= REMEMBERED_SOURCES:
-            stale = [a for a, at in reported.items() if now - at >= UNKNOWN_SPI_INTERVAL]
-            for address in stale:
-                del reported[address]
-            if not stale:
-                return  # a flood of forged sources must not become a flood of reports
-        reported[source] = now
-        self._report(UnknownSpi(source, destination, spi))
+
+def _leave(replaced: Inbound | Outbound | None) -> None:
+    if replaced is not None:
+        replaced.leave()
+
+
+def _tunnelled(inbound: Inbound, payload: bytes, next_header: int, outer_class: int) -> bytes:
+    """Check what was inside an ESP packet; raises Dropped (RFC 4303 section 3.4.4.1)."""
+    if next_header not in (IPV4, IPV6):
+        raise Dropped("dummy" if next_header == NO_NEXT_HEADER else "no tunnelled packet")
+    length = total_length(payload)
+    version = 4 if next_header == IPV4 else 6
+    if not 0 < length <= len(payload) or payload[0] >> 4 != version:
+        raise Dropped("malformed inner packet")
+    if not inbound.accepts(flow_key(payload)):
+        raise Dropped("outside the selector")
+    if length < len(payload):  # traffic flow confidentiality padding (RFC 4303 section 2.7)
+        payload = payload[:length]
+    if outer_class & 3:
+        marked = with_congestion(payload, outer_class)
+        if marked is None:
+            raise Dropped("congestion")
+        return marked
+    return payload
