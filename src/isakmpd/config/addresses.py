@@ -47,9 +47,9 @@ def address(section: Section, tag: str, family: int = EITHER_FAMILY) -> Address 
     return found
 
 
-def identity(section: Section, vocabulary: constants.Vocabulary[IdType]) -> Identity:
+def identity(section: Section) -> Identity:
     """Read a Phase1-ID section."""
-    kind = section.required_constant("ID-type", vocabulary)
+    kind = section.required_constant("ID-type", constants.PHASE_1_ID)
     if kind in _SUBNETS:
         return Identity.of_network(_network(section, _FAMILY[kind]))
     if kind in _FAMILY:
@@ -59,7 +59,23 @@ def identity(section: Section, vocabulary: constants.Vocabulary[IdType]) -> Iden
         raise section.fault("Name", "expected ASCII; write an international name in its xn-- form")
     if kind is IdType.USER_FQDN and "@" not in name:
         section.warn("Name", "a USER_FQDN is commonly written user@host.domain")
+    if kind is IdType.KEY_ID:
+        data = opaque(section, "Name", name)
+        if not data:
+            raise section.fault("Name", "expected hex digits after 0x")
+        return Identity(kind, data)
     return Identity(kind, octets(section, "Name", name))
+
+
+def opaque(section: Section, tag: str, value: str) -> bytes:
+    """Give the octets of a value that is hex digits after 0x, else text."""
+    if value[:2] not in ("0x", "0X"):
+        return octets(section, tag, value)
+    digits = value[2:]
+    try:
+        return bytes.fromhex("0" * (len(digits) % 2) + digits)
+    except ValueError:
+        raise section.fault(tag, "expected only hex digits after 0x") from None
 
 
 def octets(section: Section, tag: str, value: str) -> bytes:

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from isakmpd.config import constants
 from isakmpd.config.addresses import client_id
-from isakmpd.config.model import ClientId, Connection, Peer, Suite
+from isakmpd.config.model import ClientId, Connection, Peer, Suite, WithoutSa
 from isakmpd.config.peers import check_doi, check_phase, peer
 from isakmpd.config.reading import ConfigError, Place, Reading, Section
 from isakmpd.config.suites import suites
+from isakmpd.wire.numbers import AuthenticationMethod, EncapsulationMode
 
 _ACTIVE_ONLY = "active-only"
+_ON_DEMAND = "on-demand"
+_ALIASES = {"__ondemand": _ON_DEMAND}  # what the original writes into what an ACQUIRE configures
 
 
 def connections(reading: Reading) -> dict[str, Connection]:
     """Read every connection that is listed in [Phase 2] or says that it is one."""
     phase_2 = reading.section("Phase 2")
-    always_up = _listed(phase_2, "Connections")
+    listed = _listed(phase_2, "Connections")
     passive = _listed(phase_2, "Passive-connections")
     phase_2_place: Place = phase_2.place()
-    named = {section.name.lower(): section for section in (*always_up, *passive)}
+    named = {section.name.lower(): section for section in (*listed, *passive)}
     bindings = reading.bindings
     for name in bindings.sections():
         if bindings.get(name, "Phase") == "2" and bindings.get(name, "ISAKMP-peer") is not None:
             named.setdefault(name.lower(), reading.section(name, phase_2_place))
-    up = {section.name.lower() for section in always_up}
+    up = {section.name.lower() for section in listed}
     answering = {section.name.lower() for section in passive}
     found: dict[str, Connection] = {}
     for key, section in named.items():
@@ -44,17 +49,22 @@ def _listed(phase_2: Section, tag: str) -> list[Section]:
     return sections
 
 
-def _connection(section: Section, listed_up: bool, listed_passive: bool) -> Connection:
+def _connection(section: Section, listed: bool, listed_passive: bool) -> Connection:
     check_phase(section, "2")
     section.refuse("NAT-ID")
     if section.get("PF-Tag") is not None:
         section.warn("PF-Tag", "not supported by this version, the tag is ignored")
-    active_only = _active_only(section)
+    flags = section.flags(_ACTIVE_ONLY, _ON_DEMAND, aliases=_ALIASES)
     isakmp_peer = _peer(section)
     configuration, offered = _suites(section)
     local = _client_id(section, "Local-ID")
     remote = _client_id(section, "Remote-ID")
-    _check_pair(section, local, remote)
+    if local is not None and remote is not None:
+        local, remote = _pair(section, local, remote)
+    if listed:
+        _warn_of_networks_in_transport_mode(section, offered, local, remote)
+    begins = listed and _can_initiate(section, isakmp_peer)
+    on_demand = _on_demand(section, flags, listed)
     return Connection(
         section=section.name,
         peer=isakmp_peer.section,
@@ -62,18 +72,44 @@ def _connection(section: Section, listed_up: bool, listed_passive: bool) -> Conn
         suites=offered,
         local=local,
         remote=remote,
-        always_up=listed_up and _can_initiate(section, isakmp_peer),
-        passive=listed_passive or (listed_up and not active_only),
+        always_up=begins and not on_demand,
+        passive=listed_passive or (listed and _ACTIVE_ONLY not in flags),
+        listed=listed,
+        on_demand=begins and on_demand,
+        without_sa=_without_sa(section, listed),
+        accept_any_suite=_accept_any_suite(section),
     )
 
 
-def _active_only(section: Section) -> bool:
-    flags = [flag.lower() for flag in section.elements("Flags")]
-    for flag in flags:
-        if flag not in (_ACTIVE_ONLY, "__ondemand"):
-            near = section.reading.did_you_mean(flag, [_ACTIVE_ONLY])
-            section.warn("Flags", f"expected {_ACTIVE_ONLY}; the flag is ignored{near}", flag)
-    return _ACTIVE_ONLY in flags
+def _on_demand(section: Section, flags: frozenset[str], listed: bool) -> bool:
+    wanted = _ON_DEMAND in flags
+    if wanted and not listed:
+        text = "on-demand counts for connections in [Phase 2]:Connections only, and is ignored"
+        section.warn("Flags", text)
+    return wanted and listed
+
+
+def _without_sa(section: Section, listed: bool) -> WithoutSa:
+    tag = "Without-SA"
+    value = section.get(tag)
+    if value is None:
+        return WithoutSa.BLOCK
+    choice = [member.value for member in WithoutSa]
+    if value.lower() not in choice:
+        near = section.reading.did_you_mean(value, choice)
+        raise section.fault(tag, f"expected {' or '.join(choice)}{near}")
+    if not listed:
+        text = "the tag counts for connections in [Phase 2]:Connections only, and is ignored"
+        section.warn(tag, text)
+    return WithoutSa(value.lower())
+
+
+def _accept_any_suite(section: Section) -> bool:
+    tag = "Accept-any-suite"
+    accepts = section.yes(tag)
+    if accepts:
+        section.warn(tag, "the peer decides about the suite: it may choose a weak one, or NULL")
+    return accepts
 
 
 def _peer(section: Section) -> Peer:
@@ -115,20 +151,46 @@ def _client_id(section: Section, tag: str) -> ClientId | None:
     return section.reading.once("IPsec-ID", section.follow(tag, name), client_id)
 
 
-def _check_pair(section: Section, local: ClientId | None, remote: ClientId | None) -> None:
-    if local is None or remote is None:
-        return
+def _pair(section: Section, local: ClientId, remote: ClientId) -> tuple[ClientId, ClientId]:
+    """Demand that two clients can exchange packets, and give both the protocol of either."""
     if local.network.version != remote.network.version:
         raise section.fault("Remote-ID", "expected addresses of the same family as in Local-ID")
     if local.protocol and remote.protocol and local.protocol != remote.protocol:
         raise section.fault("Remote-ID", "expected the same Protocol as in Local-ID")
+    if local.protocol != remote.protocol:
+        tag, other = ("Remote-ID", local) if local.protocol else ("Local-ID", remote)
+        section.warn(tag, f"it has no Protocol, and that of [{other.section}] counts for both")
+    protocol = local.protocol or remote.protocol
+    return replace(local, protocol=protocol), replace(remote, protocol=protocol)
+
+
+def _warn_of_networks_in_transport_mode(
+    section: Section, offered: tuple[Suite, ...], *clients: ClientId | None
+) -> None:
+    modes = {each.encapsulation for suite in offered for each in suite.protocols[0].transforms}
+    networks = [client for client in clients if client and client.network.num_addresses > 1]
+    if modes == {EncapsulationMode.TRANSPORT} and networks:
+        names = " and ".join(f"[{client.section}] {client.network}" for client in networks)
+        section.warn(
+            "Configuration",
+            f"transport mode carries packets between the two gateways alone, not of {names}",
+        )
 
 
 def _can_initiate(section: Section, isakmp_peer: Peer) -> bool:
-    if isakmp_peer.address is not None:
+    """Tell whether a listed connection can begin, and report it where it cannot."""
+    stored = section.reading.keys_by_id
+    has_key = isakmp_peer.pre_shared_key is not None or str(isakmp_peer.address) in stored
+    offered = isakmp_peer.offered_transforms
+    needs_key = any(each.authentication is AuthenticationMethod.PRE_SHARED for each in offered)
+    if isakmp_peer.address is None:
+        lacks = "the peer has no Address"
+    elif not offered:
+        lacks = f"each of the transforms of [{isakmp_peer.configuration}] has an ANY"
+    elif needs_key and not has_key:
+        lacks = "the peer has no Authentication"
+    else:
         return True
-    problem = section.problem(
-        "ISAKMP-peer", "the peer has no Address, so that the connection can only answer"
-    )
-    section.report(problem)
+    text = f"{lacks}, so that the connection can only answer"
+    section.report(section.problem("ISAKMP-peer", text))
     return False

@@ -63,20 +63,7 @@ ENCAPSULATION_MODE = Vocabulary(EncapsulationMode)
 AUTHENTICATION_ALGORITHM = Vocabulary(
     member for member in AuthenticationAlgorithm if member is not AuthenticationAlgorithm.NONE
 )
-SENT_ID = Vocabulary(
-    (
-        IdType.IPV4_ADDR,
-        IdType.IPV4_ADDR_SUBNET,
-        IdType.IPV6_ADDR,
-        IdType.IPV6_ADDR_SUBNET,
-        IdType.FQDN,
-        IdType.USER_FQDN,
-        IdType.KEY_ID,
-    )
-)
-EXPECTED_ID = Vocabulary(
-    (IdType.IPV4_ADDR, IdType.IPV6_ADDR, IdType.FQDN, IdType.USER_FQDN, IdType.KEY_ID)
-)
+PHASE_1_ID = Vocabulary(IdType)
 CLIENT_ID = Vocabulary(
     (
         IdType.IPV4_ADDR,

@@ -19,7 +19,6 @@ _KNOWN = (
     "Default-phase-2-suites",
     "Policy-file",
     "Pubkey-directory",
-    "Renegotiate-on-HUP",
     "Shared-SADB",
 )
 
@@ -38,6 +37,7 @@ def general(section: Section) -> General:
         nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 1, _LONGEST_TIME),
         delete_sas=not _starts_with(section, "Delete-SAs", "no"),
         use_keynote=_starts_with(section, "Use-Keynote", "yes"),
+        renegotiate_on_hup=section.get("Renegotiate-on-HUP") is not None,
         ipsec_stack=_ipsec_stack(section),
         listen_on=tuple(section.elements("Listen-on")),
         log_verbose=section.get("Logverbose") is not None,

@@ -176,7 +176,8 @@ class ClientId:
     any_port: bool = False
 
     def __str__(self) -> str:
-        suffix = f" protocol {self.protocol} port {self.port}" if self.protocol else ""
+        port = "any" if self.any_port else self.port
+        suffix = f" protocol {self.protocol} port {port}" if self.protocol else ""
         return f"{self.network}{suffix}"
 
 

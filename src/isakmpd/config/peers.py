@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from isakmpd.config import constants
-from isakmpd.config.addresses import EITHER_FAMILY, address, identity, octets
+from isakmpd.config.addresses import EITHER_FAMILY, address, identity
 from isakmpd.config.generated import DEFAULT_PHASE_1_CONFIGURATION, main_mode_names
+from isakmpd.config.keys import pre_shared_key
 from isakmpd.config.lists import each
 from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.config.reading import Section
 from isakmpd.config.transforms import phase_1_transform
-from isakmpd.crypto.secret import Secret
 from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import AuthenticationMethod, Doi, ExchangeType, IdType
+from isakmpd.wire.numbers import AuthenticationMethod, Doi, ExchangeType
 
 _MODE_CONFIG = "ikecfg"
+_HMAC_BLOCKS = ("64", "128")  # octets
 _TRANSPORTS = ("udp", "udp_physical", "udp_encap")
 
 
@@ -26,7 +27,7 @@ def peer(section: Section) -> Peer:
     exchange_type, transforms = section.reading.once("ISAKMP-configuration", configuration, _offer)
     remote = address(section, "Address")
     family = remote.version if remote else EITHER_FAMILY
-    return Peer(
+    found = Peer(
         section=section.name,
         configuration=configuration.name,
         exchange_type=exchange_type,
@@ -34,11 +35,15 @@ def peer(section: Section) -> Peer:
         address=remote,
         port=section.number("Port", section.reading.machine.default_port, 1, 65535),
         local_address=address(section, "Local-address", family),
-        pre_shared_key=_pre_shared_key(section, exchange_type, transforms),
+        pre_shared_key=pre_shared_key(section),
         local_id=_local_id(section),
-        remote_id=_identity(section, "Remote-ID", constants.EXPECTED_ID),
+        remote_id=_identity(section, "Remote-ID"),
+        remote_id_any=_remote_id_any(section),
+        hmac_block=_hmac_block(section),
         mode_config=_MODE_CONFIG in section.flags(_MODE_CONFIG),
     )
+    _check_key(section, found)
+    return found
 
 
 def check_phase(section: Section, expected: str) -> None:
@@ -69,46 +74,73 @@ def _offer(configuration: Section) -> tuple[ExchangeType, tuple[Phase1Transform,
     transforms = each(
         configuration, "Transforms", "transform", phase_1_transform, main_mode_names()
     )
+    if exchange_type is ExchangeType.AGGRESSIVE:
+        _check_aggressive(configuration, transforms)
     return exchange_type, transforms
 
 
-def _pre_shared_key(
-    section: Section, exchange_type: ExchangeType, transforms: tuple[Phase1Transform, ...]
-) -> Secret | None:
-    tag = "Authentication"
+def _check_aggressive(configuration: Section, transforms: tuple[Phase1Transform, ...]) -> None:
+    """Demand one group, whose KE the first message carries, and warn of what that message tells."""
+    offered = [transform for transform in transforms if not transform.has_any]
+    if len({transform.group for transform in offered}) > 1:
+        groups = ", ".join(f"[{each.section}] {each.group}" for each in offered)
+        raise configuration.fault(
+            "Transforms",
+            "an offer in aggressive mode has room for one GROUP_DESCRIPTION; expected the same in"
+            f" all, not {groups}",
+        )
+    if any(each.authentication in (AuthenticationMethod.PRE_SHARED, None) for each in transforms):
+        configuration.warn(
+            "EXCHANGE_TYPE",
+            "in aggressive mode whoever asks is told a hash of the pre-shared key and can try"
+            " keys against it offline (CVE-2002-1623): expected ID_PROT, or a long random key",
+        )
+
+
+def _check_key(section: Section, peer: Peer) -> None:
+    """Demand a key where the peer's transforms need one and no section of its ID has any."""
+    methods = {transform.authentication for transform in peer.transforms}
+    if peer.pre_shared_key is not None or not methods & {AuthenticationMethod.PRE_SHARED, None}:
+        return
+    stored = section.reading.keys_by_id
+    by_id = peer.address is None or peer.exchange_type is ExchangeType.AGGRESSIVE
+    if str(peer.address) not in stored and not (by_id and stored):
+        text = "expected the pre-shared key, as text or as 0x and hex digits"
+        raise section.fault("Authentication", text)
+
+
+def _remote_id_any(section: Section) -> bool:
+    """Read what opens a peer's section to any identity; with pre-shared keys that is so anyway."""
+    tag = "Remote-ID-any"
+    if not section.yes(tag):
+        return False
+    if section.get("Remote-ID") is not None:
+        raise section.fault(tag, "Remote-ID names one identity; expected only one of the two tags")
+    section.warn(tag, "whoever proves any identity is taken for this peer")
+    return True
+
+
+def _hmac_block(section: Section) -> int | None:
+    tag = "HMAC-block"
     value = section.get(tag)
     if value is None:
-        # In aggressive mode the key may stand in a section named after the initiator's ID.
-        wanted = exchange_type is ExchangeType.ID_PROT and any(
-            transform.authentication is AuthenticationMethod.PRE_SHARED for transform in transforms
-        )
-        if wanted:
-            raise section.fault(tag, "expected the pre-shared key, as text or as 0x and hex digits")
         return None
-    if value[:2] not in ("0x", "0X"):
-        key = octets(section, tag, value)
-    else:
-        digits = value[2:]
-        try:
-            key = bytes.fromhex("0" * (len(digits) % 2) + digits)
-        except ValueError:
-            raise section.fault(tag, "expected only hex digits after 0x") from None
-    if not key:
-        raise section.fault(tag, "the key is empty; expected a secret shared with the peer")
-    return Secret(key)
+    if value not in _HMAC_BLOCKS:
+        raise section.fault(
+            tag, "expected 64, as OpenBSD's isakmpd pads keys of SHA2-384 and SHA2-512, or 128"
+        )
+    return int(value)
 
 
 def _local_id(section: Section) -> Identity | None:
     if section.get("ID") is not None:
-        return _identity(section, "ID", constants.SENT_ID)
+        return _identity(section, "ID")
     everyone = section.reading.section("General")
-    return _identity(everyone, "Default-phase-1-ID", constants.SENT_ID)
+    return _identity(everyone, "Default-phase-1-ID")
 
 
-def _identity(
-    section: Section, tag: str, vocabulary: constants.Vocabulary[IdType]
-) -> Identity | None:
+def _identity(section: Section, tag: str) -> Identity | None:
     name = section.get(tag)
     if name is None:
         return None
-    return identity(section.follow(tag, name), vocabulary)
+    return identity(section.follow(tag, name))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
+from isakmpd.config.address_pools import address_pools
 from isakmpd.config.addresses import parsed_address
 from isakmpd.config.bindings import Bindings
 from isakmpd.config.connections import connections
 from isakmpd.config.general import general
 from isakmpd.config.generated import DEFAULT_PHASE_1, DEFAULT_PHASE_1_CONFIGURATION
+from isakmpd.config.keys import keys_by_id
 from isakmpd.config.model import Configuration, Peer, Problem
 from isakmpd.config.peers import peer
 from isakmpd.config.reading import ConfigError, Machine, Reading, Section, nothing
@@ -44,6 +46,7 @@ def read(
     """
     reading = Reading(bindings, Machine(default_port, resolve, resolve_netmask, service))
     daemon_wide = general(reading.section("General"))
+    reading.keys_by_id.update(keys_by_id(reading))
     found_connections = connections(reading)
     by_address, default_peer = _phase_1(reading)
     peers = reading.built("peer", Peer)
@@ -54,6 +57,8 @@ def read(
         peer_by_address=by_address,
         default_peer=default_peer,
         connections=found_connections,
+        keys_by_id=reading.keys_by_id,
+        address_pools=address_pools(reading),
         problems=_in_order([*bindings.problems, *reading.problems()]),
         warnings=_in_order([*reading.warnings, *reading.misspelt()]),
         unused=_in_order(reading.unused()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -14,6 +14,7 @@ from isakmpd.config.lexer import HIDDEN, Binding, split_list, without_key
 from isakmpd.config.model import OfferAccept, Problem
 from isakmpd.config.services import well_known_port
 from isakmpd.config.support import recommendable, refusal
+from isakmpd.crypto.secret import Secret
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.numbers import OpenEnum
 
@@ -65,6 +66,7 @@ class Reading:
     reported: dict[Problem, None] = field(default_factory=dict)
     warnings: dict[Problem, None] = field(default_factory=dict)
     asked: dict[str, dict[str, str]] = field(default_factory=dict)  # section -> tags asked for
+    keys_by_id: dict[str, Secret] = field(default_factory=dict)  # by an identity's text
     _left_out: dict[Problem, dict[tuple[str, str], None]] = field(default_factory=dict)
     _results: dict[tuple[str, str], object] = field(default_factory=dict)
     _faulty: set[str] = field(default_factory=set)
@@ -225,12 +227,13 @@ class Section:
             self.warn(tag, "the list has an empty element, which is ignored")
         return [element for element in elements if element]
 
-    def flags(self, *known: str) -> frozenset[str]:
+    def flags(self, *known: str, aliases: Mapping[str, str] = {}) -> frozenset[str]:
         """Give the known flags among the Flags, in lower case; others are ignored with a word."""
         seen: set[str] = set()
         for flag in self.elements("Flags"):
-            if flag.lower() in known:
-                seen.add(flag.lower())
+            name = aliases.get(flag.lower(), flag.lower())
+            if name in known:
+                seen.add(name)
             else:
                 near = self.reading.did_you_mean(flag, known)
                 self.warn(
@@ -247,6 +250,13 @@ class Section:
         if number is None or not low <= number <= high:
             raise self.fault(tag, f"expected a number from {low} to {high}")
         return number
+
+    def yes(self, tag: str) -> bool:
+        """Tell whether a tag says yes; no is what an absent one says."""
+        value = self.get(tag)
+        if value is not None and value.lower() not in ("yes", "no"):
+            raise self.fault(tag, "expected yes or no")
+        return value is not None and value.lower() == "yes"
 
     def offer_accept(self, tag: str, unit: str) -> OfferAccept | None:
         """Give what a ``V`` or ``V,MIN:MAX`` tag offers and accepts, None where it is absent."""

@@ -54,7 +54,9 @@ def _each(members: Iterable[OpenEnum], reason: str) -> dict[OpenEnum, str]:
 _UNSAFE = "is unsafe and not supported"
 _NOT_SOUND = "is not supported: no implementation of this curve keeps its secrets in constant time"
 _DERIVED = "is not written here: TUNNEL or TRANSPORT is, and UDP follows from the NAT that is found"
+_RECEIVED = "can be received and not be written"
 _REASONS: Mapping[type[OpenEnum], Mapping[OpenEnum, str]] = {
+    IdType: _each((IdType.IPV4_RANGE, IdType.IPV6_RANGE), _RECEIVED),
     GroupDescription: _each(
         (GroupDescription.EC2N_155, GroupDescription.EC2N_185, GroupDescription.BP_224), _NOT_SOUND
     ),
