@@ -24,7 +24,6 @@ from isakmpd.ike.ipsec import (
     Answer,
     Assign,
     Capabilities,
-    Direction,
     Done,
     Event,
     Flow,
@@ -45,25 +44,21 @@ from isakmpd.ike.ipsec import (
     UpdateSa,
     Withdraw,
 )
-from isakmpd.ipsec.client_ports import ClientPorts
+from isakmpd.ipsec.associations import MODES, SecurityAssociations
 from isakmpd.ipsec.flows import Flows
 from isakmpd.ipsec.guards import Guards
-from isakmpd.ipsec.narrowest import compiled
-from isakmpd.ipsec.sad import Inbound, Outbound, OuterPath, TransportEnds, mode_of
-from isakmpd.ipsec.spis import Entropy, SpiPool
+from isakmpd.ipsec.sad import Inbound, Outbound, OuterPath, TransportEnds
+from isakmpd.ipsec.spis import Entropy
 from isakmpd.ipsec.transport import TransportMode
 from isakmpd.ipsec.unknown_spis import UnknownSpis
 from isakmpd.wire.addresses import Address
-from isakmpd.wire.numbers import EncapsulationMode
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
-
-DEFAULT_PATH_MTU = 1500
 
 CAPABILITIES = Capabilities(
     "userspace",
     frozenset((SecurityProtocol.IPSEC_ESP, int(transform)) for transform in TRANSFORMS),
     AUTHENTICATION,
-    frozenset({EncapsulationMode.TUNNEL, EncapsulationMode.TRANSPORT}),
+    MODES,
     bundles=False,
 )
 
@@ -95,17 +90,15 @@ class UserspaceStack:
         self._report = report
         self._to_tun = carrier.to_tun
         self._to_wire = carrier.to_wire
-        self._entropy = entropy
-        self._spis = SpiPool(entropy)
-        self._inbound: dict[int, Inbound] = {}
-        self._outbound: dict[SaKey, Outbound] = {}
-        self._clients = ClientPorts()
+        self._sad = SecurityAssociations(report, entropy)
+        self._inbound = self._sad.inbound
+        self._outbound = self._sad.outbound
+        self._clients = self._sad.clients
         self._flows = Flows(self._clients)
         self._flow_of_key = self._flows.remembered
         self._transport = TransportMode(self._clients, self._flow_of_key.clear)
         self._guards = Guards()
         self._unknown_spis = UnknownSpis()
-        self._path_mtus: dict[Address, int] = {}
 
     # What the engine asks
 
@@ -115,13 +108,15 @@ class UserspaceStack:
             case AllocateSpi():
                 self._allocate_spi(request)
             case ReleaseSpi():
-                self._spis.release(request.spi)
+                self._sad.spis.release(request.spi)
             case InstallSa():
-                self._answer(request.request, self._install_sa(request.sa))
+                self._answer(request.request, self._sad.install(request.sa))
             case UpdateSa():
-                self._update_sa(request)
+                self._sad.update(request)
             case RemoveSa():
-                self._remove_sa(request.key)
+                removed = self._sad.remove(request.key)
+                if isinstance(removed, Outbound):
+                    self._flows.lose(removed)
             case InstallFlow():
                 self._answer(request.request, self._install_flow(request))
                 self._send_held(now)
@@ -138,23 +133,19 @@ class UserspaceStack:
 
     def usage(self, key: SaKey) -> SaUsage | None:
         """Count what the SA has carried so far."""
-        sa = self._find_sa(key)
+        sa = self._sad.find(key)
         return sa.usage if sa is not None else None
 
     def description(self, key: SaKey) -> SimplexSa | None:
         """Describe an installed SA as it is now."""
-        sa = self._find_sa(key)
+        sa = self._sad.find(key)
         return sa.description if sa is not None else None
 
     def close(self) -> None:
         """Forget every SA, flow, guard and SPI."""
-        for sa in (*self._inbound.values(), *self._outbound.values()):
-            sa.leave()
-        self._inbound.clear()
-        self._outbound.clear()
+        self._sad.clear()
         self._flows.clear()
         self._guards.clear()
-        self._spis = SpiPool(self._entropy)
 
     # What the data plane asks
 
@@ -164,12 +155,7 @@ class UserspaceStack:
 
     def learn_path_mtu(self, destination: Address, mtu: int) -> None:
         """Take the path MTU to a peer, in octets of whole outer packets."""
-        if self._path_mtus.get(destination) == mtu:
-            return
-        self._path_mtus[destination] = mtu
-        for sa in self._outbound.values():
-            if sa.path.destination == destination:
-                sa.learn_path_mtu(mtu)
+        self._sad.learn_path_mtu(destination, mtu)
 
     def largest_inner(self) -> int | None:
         """Tell the longest packet any flow can carry whole, None without flows."""
@@ -330,53 +316,6 @@ class UserspaceStack:
     def _answer(self, request: int, reason: str | None) -> None:
         self._report(Done(request) if reason is None else StackRefused(request, reason))
 
-    def _install_sa(self, sa: SimplexSa) -> str | None:
-        """Install one direction; the reason in one sentence when that cannot be."""
-        if mode_of(sa.mode) not in CAPABILITIES.modes:
-            return f"the userspace stack carries tunnel and transport mode, not {sa.mode}"
-        if sa.replay_window < 0:
-            return f"a replay window of {sa.replay_window} packets is impossible"
-        try:
-            compiled(sa.selector)
-            if sa.key.direction is Direction.INBOUND:
-                inbound = Inbound(sa, self._report, self._entropy, self._clients)
-                _leave(self._inbound.get(sa.key.spi))
-                self._inbound[sa.key.spi] = inbound
-                self._spis.hold(sa.key.spi)
-                return None
-            mtu = self._path_mtus.get(sa.key.destination, DEFAULT_PATH_MTU)
-            outbound = Outbound(sa, self._report, self._entropy, mtu, self._clients)
-        except ValueError as reason:
-            return str(reason)
-        _leave(self._outbound.get(sa.key))
-        self._outbound[sa.key] = outbound
-        return None
-
-    def _update_sa(self, update: UpdateSa) -> None:
-        sa = self._find_sa(update.key)
-        if sa is None:
-            return
-        sa.move(update)
-        if isinstance(sa, Outbound):
-            del self._outbound[update.key]
-            mtu = self._path_mtus.get(update.destination, DEFAULT_PATH_MTU)
-            sa.learn_path_mtu(mtu)
-            self._outbound[sa.description.key] = sa
-
-    def _remove_sa(self, key: SaKey) -> None:
-        sa = self._find_sa(key)
-        if sa is None:
-            return
-        sa.leave()
-        if isinstance(sa, Inbound):
-            del self._inbound[key.spi]
-            self._spis.release(key.spi)
-            return
-        del self._outbound[key]
-        self._flows.lose(sa)
-        if all(key.destination != other.destination for other in self._outbound):
-            self._path_mtus.pop(key.destination, None)
-
     def _install_flow(self, request: InstallFlow) -> str | None:
         selector = request.flow.selector
         if len(request.outbound) != 1:
@@ -402,18 +341,7 @@ class UserspaceStack:
             reason = f"the userspace stack carries ESP only, not {request.protocol}"
             self._answer(request.request, reason)
             return
-        self._report(SpiAllocated(request.request, self._spis.allocate()))
-
-    def _find_sa(self, key: SaKey) -> Inbound | Outbound | None:
-        if key.direction is Direction.OUTBOUND:
-            return self._outbound.get(key)
-        inbound = self._inbound.get(key.spi)
-        return inbound if inbound is not None and inbound.description.key == key else None
-
-
-def _leave(replaced: Inbound | Outbound | None) -> None:
-    if replaced is not None:
-        replaced.leave()
+        self._report(SpiAllocated(request.request, self._sad.spis.allocate()))
 
 
 def _tunnelled(inbound: Inbound, payload: bytes, next_header: int, outer_class: int) -> bytes:
