@@ -96,7 +96,8 @@ class ModeConfiguration:
         pool = self.pool_for(sa)
         if sa in self._begun:
             return
-        if self._is_settled(sa) and not (_asks_address(pool) and not self.addresses(sa)):
+        lacking = _asks_address(pool) and not self.addresses(sa)
+        if not self._wanted(sa) or (self._is_settled(sa) and not lacking):
             self._over(sa)
         elif pool is not None and _tells(pool):
             self._start(sa, lambda exchange: mode_config.push(exchange, pool))
