@@ -78,7 +78,9 @@ class _Answer:
 async def responder(x: Phase1Exchange, first: Chain) -> None:
     """Answer a peer that begins an ISAKMP SA with aggressive mode message ``first``."""
     x.learn_vendors(first)
-    answer, choice = phase1_proposal.choose(first.one(SecurityAssociation), x.peer)
+    answer, choice = phase1_proposal.choose(
+        first.one(SecurityAssociation), x.peer, longest_key=x.with_original
+    )
     sa_body = first.body_of(SecurityAssociation)
     initiator_body = first.body_of(Identification)
     initiator_id = peer_identity.read(first)
@@ -88,7 +90,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     key = pre_shared_keys.by_identity(x.configuration, x.peer, initiator_id)
     if key is None:
         key = x.unknowable_key(initiator_id)
-    keys = x.derive(choice, agree(own, peers, initiator=False), sa_body, key)
+    keys = x.derive(choice, agree(own, peers, initiator=False), sa_body, key, initiator_body)
     identity = Identification.of(x.local_id)
     message = await Turn(
         (
@@ -102,7 +104,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
         steps.AM3,
         retransmit=False,
         then_sealed=keys.sealing(),
-        proof=lambda message: keys.verify_hash_i(message, initiator_body),
+        proof=keys.verify_hash_i,
     )
     x.detect_nat(choice, message)
     x.complete(keys, peer_identity.accept(x, initiator_id))

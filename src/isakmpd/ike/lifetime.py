@@ -34,7 +34,10 @@ def lifetime_attributes(
 def read_lifetimes(
     attributes: Sequence[Attribute], type_attribute: int, duration_attribute: int
 ) -> Lifetimes:
-    """Read a transform's lifetimes; a duration counts for the type that stands before it."""
+    """Read a transform's lifetimes; a duration counts for the type that stands before it.
+
+    Of two of one type the shorter counts.
+    """
     seconds: int | None = None
     kilobytes: int | None = None
     kind = LifeType.SECONDS
@@ -43,9 +46,9 @@ def read_lifetimes(
             kind = LifeType(attribute.value)
         elif attribute.type == duration_attribute:
             if kind == LifeType.SECONDS:
-                seconds = attribute.value
-            elif kind == LifeType.KILOBYTES:
-                kilobytes = attribute.value or None  # none allowed means none counted
+                seconds = attribute.value if seconds is None else min(seconds, attribute.value)
+            elif kind == LifeType.KILOBYTES and attribute.value:  # none allowed: none counted
+                kilobytes = min(kilobytes or attribute.value, attribute.value)
     return Lifetimes(seconds, kilobytes)
 
 

@@ -48,7 +48,9 @@ async def initiator(x: Phase1Exchange) -> None:
 async def responder(x: Phase1Exchange, first: Chain) -> None:
     """Answer a peer that begins an ISAKMP SA with main mode message ``first``."""
     x.learn_vendors(first)
-    answer, choice = phase1_proposal.choose(first.one(SecurityAssociation), x.peer)
+    answer, choice = phase1_proposal.choose(
+        first.one(SecurityAssociation), x.peer, longest_key=x.with_original
+    )
     sa_body = first.body_of(SecurityAssociation)
     del first  # a peer nobody knows yet can make it large
     message = await Turn((answer, *x.vendor_ids()), steps.MM3, retransmit=False)

@@ -34,7 +34,7 @@ from isakmpd.wire.numbers import (
 )
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
 from isakmpd.wire.payloads import Chain, Identification, Notification, Payload, VendorId
-from isakmpd.wire.vendor_ids import Vendor, recognise
+from isakmpd.wire.vendor_ids import ORIGINALS, Vendor, recognise
 
 # What we announce, in the original's order; then what only we know.
 _OURS = (
@@ -139,6 +139,11 @@ class Phase1Exchange(Exchange):
 
     # Keys
 
+    @property
+    def with_original(self) -> bool:
+        """Tell whether the peer is OpenBSD's isakmpd, by its vendor ID."""
+        return not ORIGINALS.isdisjoint(self.vendors)
+
     def known_key(self, key: PeerKey | None) -> PeerKey:
         """Demand that there is a key; raises Refused."""
         if key is None:
@@ -161,14 +166,25 @@ class Phase1Exchange(Exchange):
         return PeerKey(secret, KeyOrigin(self.peer.section, shared=False))
 
     def derive(
-        self, choice: Phase1Choice, agreement: KeyAgreement, sa_body: bytes, key: PeerKey
+        self,
+        choice: Phase1Choice,
+        agreement: KeyAgreement,
+        sa_body: bytes,
+        key: PeerKey,
+        initiator_id_body: bytes | None = None,
     ) -> Phase1Keys:
         """Derive the keys of the exchange as the peer does: an original pads HMAC keys its way."""
         cookies = self.initiator_cookie, self.responder_cookie
-        original = Vendor.OPENBSD in self.vendors
-        block = self.peer.hmac_block or (ORIGINAL_HMAC_BLOCK if original else None)
+        block = self.peer.hmac_block or (ORIGINAL_HMAC_BLOCK if self.with_original else None)
         self._keys = Phase1Keys(
-            choice, agreement, cookies, sa_body, key, hmac_block=block, longest_key=original
+            choice,
+            agreement,
+            cookies,
+            sa_body,
+            key,
+            initiator_id_body,
+            hmac_block=block,
+            longest_key=self.with_original,
         )
         return self._keys
 
@@ -282,20 +298,20 @@ class Phase1Exchange(Exchange):
             if learns:
                 self.responder_cookie = NO_COOKIE
             if isinstance(malformed, Unproven):
-                self._complain_of_key(malformed)
+                self._complain_of_key(malformed, header, body)
                 return
             raise
         if learns:
             self.owner.cookies_changed(self)
 
-    def _complain_of_key(self, unproven: Unproven) -> None:
+    def _complain_of_key(self, unproven: Unproven, header: Header, body: bytes) -> None:
         """Say once why the first encrypted message makes no sense, and tell the peer."""
         if self._complained:
             return
         step = self._expect.name if self._expect is not None else "a message"
         line = (
             f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}: "
-            f"{self._keys_differ()}"
+            f"{self._other_block(header, body) or self._keys_differ()}"
         )
         if self.initiator:
             self.context.log(line)
@@ -303,6 +319,17 @@ class Phase1Exchange(Exchange):
             return
         self._complained = True
         self.notify_in_clear(unproven.notify)
+
+    def _other_block(self, header: Header, body: bytes) -> str:
+        """Say so where a message proves itself once HMAC keys are padded the other way."""
+        other = self._keys.with_the_other_block() if self._keys is not None else None
+        iv = self.sealing.last_block if self.sealing is not None else None
+        if other is None or not other.reads(header, body, iv, from_initiator=not self.initiator):
+            return ""
+        return (
+            f"it does with HMAC keys padded to {other.padding} octets "
+            f"([{self.name}]:HMAC-block= {other.padding} decides)"
+        )
 
     def _keys_differ(self) -> str:
         return f"the pre-shared keys probably differ ([{self.name}]:Authentication decides)"

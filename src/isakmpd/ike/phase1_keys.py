@@ -11,10 +11,13 @@ from isakmpd.ike.framing import Sealing, Unproven
 from isakmpd.ike.key_agreement import KeyAgreement
 from isakmpd.ike.phase1_proposal import Phase1Choice
 from isakmpd.ike.pre_shared_keys import PeerKey
+from isakmpd.wire.header import Header
+from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import HashAlgorithm, NotifyType
-from isakmpd.wire.payloads import Chain, Hash, Identification
+from isakmpd.wire.payloads import Chain, Hash, Identification, decode_chain
 
 # Hashes of which HMAC pads keys to 128 octets, and the original to 64.
+HMAC_BLOCK = 128
 _BLOCKS_DIFFER = (HashAlgorithm.SHA2_384, HashAlgorithm.SHA2_512)
 
 
@@ -23,7 +26,8 @@ class Phase1Keys:
     """Hold the keys of one exchange, and compute the proofs that it needs.
 
     ``hmac_block`` in octets, None for the hash's own; ``longest_key`` is how the peer reads the
-    lack of a KEY_LENGTH; ``sa_body`` is the initiator's SA payload, as it was on the wire.
+    lack of a KEY_LENGTH; ``sa_body`` is the initiator's SA payload, as it was on the wire, and
+    ``initiator_id_body`` its identity where that came in an earlier message than its HASH.
     """
 
     choice: Phase1Choice
@@ -31,6 +35,7 @@ class Phase1Keys:
     cookies: tuple[bytes, bytes]
     sa_body: bytes
     key: PeerKey = field(repr=False)
+    initiator_id_body: bytes | None = None
     hmac_block: int | None = None
     longest_key: bool = False
     skeyid: SkeyId = field(init=False, repr=False)
@@ -60,9 +65,12 @@ class Phase1Keys:
         swapped = self.cookies[1], self.cookies[0]
         return prf(agreed.g_xr, agreed.g_xi, *swapped, self.sa_body, id_body)
 
-    def verify_hash_i(self, message: Chain, id_body: bytes | None = None) -> None:
-        """Authenticate the initiator, whose identity is in ``message`` too; raises Unproven."""
-        _verify(message, self.hash_i(id_body or message.body_of(Identification)))
+    def verify_hash_i(self, message: Chain) -> None:
+        """Authenticate the initiator; raises Unproven."""
+        id_body = self.initiator_id_body
+        if id_body is None:
+            id_body = message.body_of(Identification)
+        _verify(message, self.hash_i(id_body))
 
     def verify_hash_r(self, message: Chain) -> None:
         """Authenticate the responder; raises Unproven."""
@@ -78,12 +86,33 @@ class Phase1Keys:
         iv = digest(choice.hash, self.agreement.g_xi, self.agreement.g_xr)
         return Sealing(cipher, iv[: cipher.block_size])
 
+    def reads(self, header: Header, body: bytes, iv: bytes | None, *, from_initiator: bool) -> bool:
+        """Tell whether a message proves these keys; ``iv`` unless it is the first sealed one."""
+        sealing = self.sealing()
+        if iv is not None:
+            sealing = Sealing(sealing.cipher, iv)
+        try:
+            chain = sealing.open(header, body) if header.encrypted else _in_clear(header, body)
+            (self.verify_hash_i if from_initiator else self.verify_hash_r)(chain)
+        except (Malformed, KeyError):
+            return False
+        return True
+
+    @property
+    def padding(self) -> int:
+        """Give the octets to which HMAC keys are padded."""
+        return self.hmac_block or HMAC_BLOCK
+
     def with_the_other_block(self) -> Phase1Keys | None:
         """Derive as if the peer padded HMAC keys otherwise; None where that changes nothing."""
         if self.choice.hash not in _BLOCKS_DIFFER:
             return None
         original = self.hmac_block == ORIGINAL_HMAC_BLOCK
         return replace(self, hmac_block=None if original else ORIGINAL_HMAC_BLOCK)
+
+
+def _in_clear(header: Header, body: bytes) -> Chain:
+    return decode_chain(header.next_payload, body)
 
 
 def _verify(message: Chain, expected: bytes) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
 from isakmpd.config.model import Peer, Phase1Transform
-from isakmpd.crypto.ciphers import key_octets
+from isakmpd.crypto import ciphers, groups, hashes
+from isakmpd.crypto.ciphers import has_key_length, key_octets
 from isakmpd.ike.lifetime import (
     Lifetimes,
     lifetime_attributes,
@@ -25,12 +27,21 @@ from isakmpd.wire.numbers import (
     GroupDescription,
     HashAlgorithm,
     NotifyType,
+    OpenEnum,
     Phase1Attribute,
     Protocol,
 )
 from isakmpd.wire.payloads import Proposal, SecurityAssociation, Transform
 
 _NOTHING = Lifetimes()
+_SOUND_BITS = 128
+# What ANY stands for: all we can, but DES, which a section has to name.
+_ANY: Mapping[type[OpenEnum], Container[OpenEnum]] = {
+    EncryptionAlgorithm: ciphers.SUPPORTED.keys() - {EncryptionAlgorithm.DES_CBC},
+    HashAlgorithm: hashes.SUPPORTED,
+    AuthenticationMethod: {AuthenticationMethod.PRE_SHARED},
+    GroupDescription: groups.SUPPORTED.keys(),
+}
 DEFAULT_LIFETIME = 28800  # seconds, when nobody names one
 _SUPPORTED: set[int] = {
     Phase1Attribute.ENCRYPTION_ALGORITHM,
@@ -54,6 +65,37 @@ class Phase1Choice:
     key_length: int | None
     lifetimes: Lifetimes
     told: Lifetimes = field(default=Lifetimes(), compare=False)  # limits the initiator must hear of
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Say in which attribute an offered transform is not what a section wants.
+
+    ``text`` says it where no other value would have done.
+    """
+
+    tag: str = ""
+    got: str = ""
+    expected: str = ""
+    section: str = ""
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or (
+            f"{self.tag}: got {self.got}, expected {self.expected} in [{self.section}]"
+        )
+
+
+class NoCommonTransform(Refused):
+    """Refuse an offer, with the attributes in which its nearest transform differs."""
+
+    def __init__(self, configuration: str, differences: tuple[Difference, ...]) -> None:
+        reason = "; ".join(map(str, differences)) or "the peer offers no transform"
+        super().__init__(
+            f"no compatible proposal found: {reason} ([{configuration}]:Transforms decides)",
+            NotifyType.NO_PROPOSAL_CHOSEN,
+        )
+        self.differences = differences
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,24 +152,34 @@ def _attributes(transform: Phase1Transform) -> tuple[Attribute, ...]:
             transform.lifetimes, Phase1Attribute.LIFE_TYPE, Phase1Attribute.LIFE_DURATION
         ),
     ]
-    if transform.key_length is not None:
-        attributes.append(Attribute.of(Phase1Attribute.KEY_LENGTH, transform.key_length.value))
+    if (bits := _offered_key_length(transform)) is not None:
+        attributes.append(Attribute.of(Phase1Attribute.KEY_LENGTH, bits))
     return tuple(attributes)
 
 
-def choose(sa: SecurityAssociation, peer: Peer) -> tuple[SecurityAssociation, Phase1Choice]:
+def _offered_key_length(transform: Phase1Transform) -> int | None:
+    """Name AES' key length always: peers read its lack as 128 bits or as 256."""
+    if transform.key_length is not None:
+        return transform.key_length.value
+    return _SOUND_BITS if transform.encryption == EncryptionAlgorithm.AES_CBC else None
+
+
+def choose(
+    sa: SecurityAssociation, peer: Peer, *, longest_key: bool = False
+) -> tuple[SecurityAssociation, Phase1Choice]:
     """Pick the first offered transform the peer's section accepts, and build the answer.
 
-    Raises Refused with the attribute in which the nearest transform differs.
+    ``longest_key`` says what the lack of a KEY_LENGTH means to the peer. Raises NoCommonTransform
+    with the attributes in which the nearest transform differs.
     """
     proposal = _sole_proposal(sa)
-    nearest: list[str] | None = None
+    nearest: tuple[Difference, ...] | None = None
     for transform in proposal.transforms:
         offered = _read(transform)
         for configured in peer.transforms:
             if nearest is not None and _distance(offered, configured) > len(nearest):
                 continue
-            differences = _differences(offered, configured)
+            differences = _differences(offered, configured, longest_key=longest_key)
             if not differences:
                 answer = Proposal(proposal.number, proposal.protocol, proposal.spi, (transform,))
                 lifetimes = negotiated_lifetimes(
@@ -137,11 +189,7 @@ def choose(sa: SecurityAssociation, peer: Peer) -> tuple[SecurityAssociation, Ph
                 return SecurityAssociation(sa.doi, sa.situation, (answer,)), choice
             if nearest is None or len(differences) < len(nearest):
                 nearest = differences
-    reason = "; ".join(nearest or ["the peer offers no transform"])
-    raise Refused(
-        f"no compatible proposal found: {reason} ([{peer.configuration}]:Transforms decides)",
-        NotifyType.NO_PROPOSAL_CHOSEN,
-    )
+    raise NoCommonTransform(peer.configuration, nearest or ())
 
 
 def check(answer: SecurityAssociation, peer: Peer) -> Phase1Choice:
@@ -218,53 +266,76 @@ def _read(transform: Transform) -> _Offered:
 
 def _significant_key_length(encryption: EncryptionAlgorithm, bits: int | None) -> int | None:
     """Drop a key length that only repeats what a fixed-length cipher has anyway."""
-    if encryption == EncryptionAlgorithm.TRIPLE_DES_CBC and bits == 192:
+    if bits is None or encryption not in ciphers.SUPPORTED or has_key_length(encryption):
+        return bits
+    return None if _octets(encryption, bits) is not None else bits
+
+
+def _octets(
+    encryption: EncryptionAlgorithm, bits: int | None, *, longest: bool = False
+) -> int | None:
+    """Give the key's octets, None where the cipher has no such key."""
+    try:
+        return key_octets(encryption, bits, longest=longest)
+    except ValueError:
         return None
-    return bits
 
 
 def _distance(offered: _Offered, configured: Phase1Transform) -> int:
     """Count differing algorithms, which is cheap: a peer may send hundreds of transforms."""
+    return sum(not _will_do(got, expected) for _, got, expected in _algorithms(offered, configured))
+
+
+def _algorithms(
+    offered: _Offered, configured: Phase1Transform
+) -> tuple[tuple[str, OpenEnum, OpenEnum | None], ...]:
     return (
-        (offered.encryption != configured.encryption)
-        + (offered.hash != configured.hash)
-        + (offered.authentication != configured.authentication)
-        + (offered.group != configured.group)
-    )
-
-
-def _differences(offered: _Offered, configured: Phase1Transform) -> list[str]:
-    pairs = [
         ("ENCRYPTION_ALGORITHM", offered.encryption, configured.encryption),
         ("HASH_ALGORITHM", offered.hash, configured.hash),
         ("AUTHENTICATION_METHOD", offered.authentication, configured.authentication),
         ("GROUP_DESCRIPTION", offered.group, configured.group),
-    ]
+    )
+
+
+def _will_do(got: OpenEnum, expected: OpenEnum | None) -> bool:
+    return got == expected or (expected is None and got in _ANY[type(got)])
+
+
+def _differences(
+    offered: _Offered, configured: Phase1Transform, *, longest_key: bool
+) -> tuple[Difference, ...]:
+    section = configured.section
     differences = [
-        f"{tag}: got {got}, expected {expected} in [{configured.section}]"
-        for tag, got, expected in pairs
-        if got != expected
+        Difference(tag, str(got), str(expected or "ANY that is supported"), section)
+        for tag, got, expected in _algorithms(offered, configured)
+        if not _will_do(got, expected)
     ]
-    if offered.encryption == configured.encryption:
-        differences += _key_length_difference(offered, configured)
-    differences += offered.unsupported
+    if _will_do(offered.encryption, configured.encryption):
+        differences += _key_length_difference(offered, configured, longest=longest_key)
+    differences += [Difference(text=text, section=section) for text in offered.unsupported]
     if (refused := refused_lifetime(offered.lifetimes, configured.lifetimes)) is not None:
-        differences.append(refused)
-    return differences
+        differences.append(Difference("LIFE_DURATION", text=refused, section=section))
+    return tuple(differences)
 
 
-def _key_length_difference(offered: _Offered, configured: Phase1Transform) -> list[str]:
-    expected = configured.key_length
-    got = offered.key_length
-    try:
-        octets = key_octets(offered.encryption, got)
-    except ValueError:
-        return [f"KEY_LENGTH: got {got}, impossible for {offered.encryption}"]
-    if expected is None or (got is None and expected.accepts(octets * 8)):
+def _key_length_difference(
+    offered: _Offered, configured: Phase1Transform, *, longest: bool
+) -> list[Difference]:
+    got, expected = offered.key_length, configured.key_length
+    octets = _octets(offered.encryption, got, longest=longest)
+    if octets is None:
+        impossible = f"KEY_LENGTH: got {got}, impossible for {offered.encryption}"
+        return [Difference("KEY_LENGTH", str(got), text=impossible, section=configured.section)]
+    if expected is not None:
+        accepted = expected.accepts(octets * 8)
+    else:
+        # A section that names no length means none that only a peer would find long enough.
+        own = octets == _octets(offered.encryption, None, longest=longest)
+        accepted = own or octets * 8 >= _SOUND_BITS
+    if accepted:
         return []
-    if got is None or not expected.accepts(got):
-        return [f"KEY_LENGTH: got {got}, expected {expected} in [{configured.section}]"]
-    return []
+    wanted = str(expected or f"{_SOUND_BITS} bits or more")
+    return [Difference("KEY_LENGTH", str(got), wanted, configured.section)]
 
 
 def _choice(offered: _Offered, lifetimes: Lifetimes, told: Lifetimes = _NOTHING) -> Phase1Choice:

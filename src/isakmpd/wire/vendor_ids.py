@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from hashlib import md5
 
 
 class Vendor(Enum):
@@ -20,9 +21,20 @@ class Vendor(Enum):
     ACKNOWLEDGED_DELETES = bytes.fromhex("001497be464073561724c80ce2e6f4fe")
 
 
-_BY_OCTETS = {vendor.value: vendor for vendor in Vendor}
+ORIGINALS = frozenset({Vendor.OPENBSD, Vendor.OPENBSD_4_0})  # OpenBSD's own isakmpd
+
+
+def _of_release(major: int, minor: int) -> bytes:
+    return md5(f"OpenBSD-{major}.{minor}".encode(), usedforsecurity=False).digest()
+
+
+# The original hashes the name of a release, which it seldom keeps up to date.
+_BY_OCTETS = {
+    **{_of_release(major, minor): Vendor.OPENBSD for major in range(3, 8) for minor in range(10)},
+    **{vendor.value: vendor for vendor in Vendor},
+}
 
 
 def recognise(octets: bytes) -> Vendor | None:
-    """Name the vendor ID, None for one we do not know."""
+    """Name the vendor ID, None for one we do not know; any release of OpenBSD is OPENBSD."""
     return _BY_OCTETS.get(octets)
