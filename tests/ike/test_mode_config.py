@@ -582,3 +582,24 @@ def test_another_address_makes_another_tunnel() -> None:
     assert second.ids[0] == Identity.of_address(IPv4Address("10.9.0.6"))
     (pair,) = daemon.snapshot.ipsec_sas
     assert str(pair.outbound.selector) == "10.9.0.6/32 to 10.2.0.0/24"
+
+
+# As an operator writes it
+
+_FILE = """\
+[ipv4/192.0.2.2]
+Mode= GET
+Attributes= Address, Nameserver
+"""
+
+
+def test_as_an_operator_writes_it() -> None:
+    """Flags= ikecfg, and a section named after the identity of the other end."""
+    read = configuration(answers=False, peer_tags="Flags= ikecfg", more=_FILE)
+    daemon, peer = Daemon(read), a_peer()
+    _, request = begun_by(begin_main_mode(daemon, peer), peer)
+    assert shown(request.attributes) == [(1, ""), (3, ""), (8, ""), (10, "")]
+    told = _FILE.replace("Mode= GET\nAttributes= Address, Nameserver", "Address= 10.9.0.5")
+    daemon, peer = Daemon(configuration(peer_tags="Flags= ikecfg", more=told)), a_peer()
+    (said,) = main_mode_and_more(daemon, peer)
+    assert shown(begun_by(said, peer)[1].attributes) == [(1, "0a090005")]
