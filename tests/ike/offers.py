@@ -44,6 +44,7 @@ class Phase1:
     seconds: int | None = 3600
     authentication: int = 1
     more: tuple[Attribute, ...] = ()
+    unnamed_octets: int = 16  # the key where no KEY_LENGTH says
 
     def attributes(self) -> tuple[Attribute, ...]:
         """The transform's attributes, numbered by RFC 2409 appendix A."""
@@ -63,7 +64,7 @@ class Phase1:
     def key_octets(self) -> int:
         """The cipher's key."""
         triple = self.encryption == EncryptionAlgorithm.TRIPLE_DES_CBC
-        return 24 if triple else (self.key_length or 128) // 8
+        return 24 if triple else (self.key_length or 8 * self.unnamed_octets) // 8
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
@@ -74,10 +75,12 @@ class Peer:
     remote_port: int = 500
     private_address: IPv4Address | None = None  # behind a NAT, where it differs from ``address``
     remote_private_address: IPv4Address | None = None  # likewise the daemon's
+    hmac_block: int | None = None  # where it is not the hash's own
 
     def __post_init__(self) -> None:
         self.cookies = (self.cookie, bytes(8))
         self.exponent, self.public = key_pair(self.offer.group)
+        self.with_proof: Callable[[], tuple[Payload, ...]] = lambda: ()  # sent along with ours
         self.heard_vendors: tuple[bytes, ...] = ()
         self.heard: list[Chain] = []
         self.daemon_id: Identity | None = None
@@ -85,8 +88,14 @@ class Peer:
     # Arithmetic of RFC 2409
 
     def prf(self, key: bytes, *parts: bytes) -> bytes:
-        """HMAC with the negotiated hash."""
-        return hmac.new(key, b"".join(parts), HASHES[self.offer.hash]).digest()
+        """HMAC with the negotiated hash, its key padded to the block this peer uses."""
+        if self.hmac_block is None:
+            return hmac.new(key, b"".join(parts), HASHES[self.offer.hash]).digest()
+        if len(key) > self.hmac_block:
+            key = self.digest(key)
+        padded = key + bytes(self.hmac_block - len(key))
+        inner = self.digest(bytes(octet ^ 0x36 for octet in padded), *parts)
+        return self.digest(bytes(octet ^ 0x5C for octet in padded), inner)
 
     def digest(self, *parts: bytes) -> bytes:
         """The negotiated hash."""
@@ -335,7 +344,7 @@ class Peer:
         notifies = [
             Notification(Doi.IPSEC, Protocol.ISAKMP, kind, spi, b"") for kind in self.notifies
         ]
-        payloads = (identity, Hash(proof), *notifies)
+        payloads = (identity, Hash(proof), *notifies, *self.with_proof())
         message = self.seal(payloads, self.iv, ExchangeType.ID_PROT, 0)
         self.iv = message[-self.block :]
         return message

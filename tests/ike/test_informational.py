@@ -277,7 +277,6 @@ def test_an_error_that_names_its_quick_mode_ends_that_one() -> None:
     "kind",
     [
         NotifyType.CONNECTED,
-        NotifyType.RESPONDER_LIFETIME,
         NotifyType.REPLAY_STATUS,
         NotifyType(40501),
     ],

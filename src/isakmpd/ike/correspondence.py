@@ -7,12 +7,13 @@ peer is gone. For the same reason IPsec SAs do not stay without an ISAKMP SA.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from isakmpd.ike import informational, ipsec
 from isakmpd.ike.ipsec_sas import RETRY_REKEY
 from isakmpd.ike.isakmp_sas import IsakmpSas
-from isakmpd.ike.liveness import Farewell
+from isakmpd.ike.liveness import ATTEMPTS, RESEND_AFTER, Farewell
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.phase2_proposal import SPI_LENGTH
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
@@ -23,6 +24,7 @@ from isakmpd.wire.payloads import Chain, Delete, Notification
 if TYPE_CHECKING:
     from isakmpd.ike.negotiation import Negotiation
 
+_LIFETIME_OF_PHASE_1 = NotifyType.RESPONDER_LIFETIME, Protocol.ISAKMP
 FAREWELLS = 1024  # kept for all peers without an ISAKMP SA; the oldest give way
 
 
@@ -66,7 +68,7 @@ class Correspondence:
         self._negotiation.mode_configuration.removed(sa)
         for farewell in unsaid:
             self.delete_spi(sa, farewell)
-        self.keep_channel(sa.name)
+        self.keep_channel(sa)
 
     def forget(self) -> None:
         """Forget what nobody can be told any more."""
@@ -111,6 +113,8 @@ class Correspondence:
             liveness.acknowledged(notification)
         elif notification.type == NotifyType.INITIAL_CONTACT:
             self.initial_contact(sa)
+        elif (notification.type, notification.protocol) == _LIFETIME_OF_PHASE_1:
+            self.isakmp_sas.shorten(sa, notification)
         elif not self._refused_quick_mode(
             sa, notification
         ) and not self._negotiation.mode_configuration.refused_by_peer(sa, notification.type):
@@ -206,15 +210,49 @@ class Correspondence:
 
     # A channel for as long as there are IPsec SAs
 
-    def keep_channel(self, peer: str) -> None:
-        """Begin phase 1 with a peer if IPsec SAs are left without an ISAKMP SA."""
-        if self._orphans(peer) and self._negotiation.exchanges.running_phase1(peer) is None:
+    def keep_channel(self, sa: IsakmpSa) -> None:
+        """See to an ISAKMP SA with the peer of ``sa`` if IPsec SAs are left without one."""
+        peer = sa.name
+        if not self._can_begin(peer):
+            if not self.leaving and self.isakmp_sas.channel(sa) is None:
+                self._await_peer(self._negotiation.ipsec_sas.of_peer(sa))
+        elif self._orphans(peer) and self._negotiation.exchanges.running_phase1(peer) is None:
             self._negotiation.begin_phase1(peer)
 
     def _orphans(self, peer: str) -> list[IpsecSa]:
         if self.leaving or self.isakmp_sas.with_peer(peer) is not None:
             return []
         return self._negotiation.ipsec_sas.with_peer(peer)
+
+    def _can_begin(self, peer: str) -> bool:
+        section = self._context.configuration.peers.get(peer)
+        return section is not None and section.address is not None
+
+    def _await_peer(self, orphans: list[IpsecSa]) -> None:
+        """Give a peer that only it can find the time its own dead peer detection takes."""
+        interval = self._context.general.dpd_check_interval
+        if not interval:
+            return
+        since = self._context.now
+        for pair in orphans:
+            event = f"{pair.name} looks for its peer"
+            if pair.timers.armed(event):
+                continue
+            due = since + interval + ATTEMPTS * RESEND_AFTER
+            judge = partial(self._judge_orphan, pair, since)
+            pair.timers.arm(self._context.timers, due, event, judge)
+
+    def _judge_orphan(self, pair: IpsecSa, since: float) -> None:
+        if self.isakmp_sas.channel(pair.isakmp) is not None:
+            return
+        if (self._last_inbound([pair]) or 0.0) > since:
+            self._await_peer([pair])
+            return
+        self._context.log(
+            f"{pair.name}: {pair.isakmp.transport.peer} has not made the ISAKMP SA anew that is "
+            "gone: its SAs are dropped"
+        )
+        self._drop(pair)
 
     def no_channel(self, peer: str, since: float) -> None:
         """Judge a peer with which phase 1, begun at ``since``, has failed."""
@@ -224,7 +262,9 @@ class Correspondence:
         if (self._last_inbound(orphans) or 0.0) > since:
             due = self._context.now + RETRY_REKEY
             event = f"{orphans[0].name} looks for its peer"
-            orphans[0].timers.arm(self._context.timers, due, event, lambda: self.keep_channel(peer))
+            orphans[0].timers.arm(
+                self._context.timers, due, event, lambda: self.keep_channel(orphans[0].isakmp)
+            )
             return
         self._context.log(f"{peer}: no ISAKMP SA is left and none can be made: its SAs are dropped")
         for pair in orphans:

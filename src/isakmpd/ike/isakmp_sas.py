@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from isakmpd.ike import informational, succession
@@ -11,7 +12,9 @@ from isakmpd.ike.grouped import Grouped
 from isakmpd.ike.ipsec_sas import RETRY_REKEY, soft_share
 from isakmpd.ike.liveness import Farewell, Liveness, LivenessOwner
 from isakmpd.ike.outputs import SendKeepalive
+from isakmpd.ike.phase1_notifies import shortened
 from isakmpd.ike.sa import IsakmpSa
+from isakmpd.wire.payloads import Notification
 
 
 class IsakmpSaOwner(LivenessOwner, Protocol):
@@ -91,6 +94,18 @@ class IsakmpSas:
             f"{sa.name} hard expiry",
             lambda: self.remove(sa, tell_peer=True),
         )
+
+    def shorten(self, sa: IsakmpSa, notification: Notification) -> None:
+        """Let an SA we began end when the responder says that it ends (RFC 2407, 4.6.3.1)."""
+        lifetimes = shortened(sa.choice.lifetimes, notification)
+        named = notification.spi in (b"", sa.initiator_cookie + sa.responder_cookie)
+        if sa.initiator and named and lifetimes != sa.choice.lifetimes:
+            self._context.verbose(
+                f"{sa.name}: {sa.transport.peer} shortens the ISAKMP SA's life to "
+                f"{lifetimes.seconds} s"
+            )
+            sa.choice = replace(sa.choice, lifetimes=lifetimes)
+            self._arm_lifetime(sa)
 
     def rekey_failed(self, sa: IsakmpSa) -> None:
         """Try again a little later, for as long as the SA lives."""

@@ -335,7 +335,8 @@ def _key_length_difference(
     if accepted:
         return []
     wanted = str(expected or f"{_SOUND_BITS} bits or more")
-    return [Difference("KEY_LENGTH", str(got), wanted, configured.section)]
+    said = str(got) if got is not None else f"none, which means {octets * 8}"
+    return [Difference("KEY_LENGTH", said, wanted, configured.section)]
 
 
 def _choice(offered: _Offered, lifetimes: Lifetimes, told: Lifetimes = _NOTHING) -> Phase1Choice:
