@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from isakmpd.config.model import ClientId, Connection, OfferAccept
+from isakmpd.config.model import ClientId, Connection, OfferAccept, WithoutSa
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,
     EncapsulationMode,
@@ -14,6 +14,14 @@ from isakmpd.wire.numbers import (
     GroupDescription,
 )
 from tests.config.sample import HAND_MADE_SUITE, Sections, configured, sole_problem
+
+ALL_ANY = {
+    "ENCRYPTION_ALGORITHM": "ANY",
+    "HASH_ALGORITHM": "ANY",
+    "AUTHENTICATION_METHOD": "ANY",
+    "GROUP_DESCRIPTION": "ANY",
+}
+PASSIVE = {"Connections": None, "Passive-connections": "conn"}
 
 
 def connection(*layers: Sections) -> Connection:
@@ -63,6 +71,9 @@ def test_a_connection_to_nowhere_only_answers() -> None:
         ({"Local-ID": "her"}, 'there is no section [her]; did you mean "here"?'),
         ({"Remote-ID": "nowhere"}, "[conn]:Remote-ID= nowhere: there is no section [nowhere]"),
         ({"NAT-ID": "here"}, "this tag is not supported by this version"),
+        ({"Without-SA": "blok"}, '= blok: expected block or clear; did you mean "block"?'),
+        ({"Without-SA": "no"}, "[conn]:Without-SA= no: expected block or clear"),
+        ({"Accept-any-suite": "maybe"}, "expected yes or no"),
     ],
 )
 def test_a_connection_with_a_fault_is_left_out(tags: dict[str, str | None], words: str) -> None:
@@ -80,6 +91,65 @@ def test_a_listed_name_without_a_section() -> None:
     configuration = configured({"Phase 2": {"Connections": "con, conn"}})
     assert 'there is no section [con]; did you mean "conn"?' in sole_problem(configuration)
     assert configuration.connections["conn"].always_up
+
+
+@pytest.mark.parametrize(
+    ("phase_2", "flags", "expected"),
+    [
+        ({"Connections": "conn"}, None, (True, True, False, True)),
+        ({"Connections": "conn"}, "on-demand", (True, False, True, True)),
+        ({"Connections": "conn"}, "__OnDemand", (True, False, True, True)),
+        ({"Connections": "conn"}, "active-only, on-demand", (True, False, True, False)),
+        ({"Connections": None, "Passive-connections": "conn"}, None, (False, False, False, True)),
+    ],
+)
+def test_a_listed_connection_is_guarded_and_begun_or_awaits_packets(
+    phase_2: dict[str, str | None], flags: str | None, expected: tuple[bool, ...]
+) -> None:
+    """On demand means listed, and begun by packets instead of by itself."""
+    found = connection({"Phase 2": phase_2, "conn": {"Flags": flags}})
+    assert (found.listed, found.always_up, found.on_demand, found.passive) == expected
+    assert found.without_sa is WithoutSa.BLOCK
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("block", WithoutSa.BLOCK), ("Clear", WithoutSa.CLEAR)],
+)
+def test_what_becomes_of_packets_without_an_sa(value: str, expected: WithoutSa) -> None:
+    """Whoever wants packets in clear says so."""
+    assert connection({"conn": {"Without-SA": value}}).without_sa is expected
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        ({"peer": {"Address": None}}, "the peer has no Address"),
+        (
+            {"main": {"Transforms": "own"}, "own": ALL_ANY},
+            "each of the transforms of [main] has an ANY",
+        ),
+    ],
+)
+def test_a_connection_that_cannot_begin_is_guarded_all_the_same(
+    layer: Sections, words: str
+) -> None:
+    """What can only answer still holds its packets back, and says why it does not begin."""
+    for flags in (None, "on-demand"):
+        configuration = configured(layer, {"conn": {"Flags": flags}})
+        assert f"{words}, so that the connection can only answer" in sole_problem(configuration)
+        found = configuration.connections["conn"]
+        assert (found.listed, found.always_up, found.on_demand) == (True, False, False)
+        assert found.passive
+
+
+def test_any_suite() -> None:
+    """The peer's choice will do only where someone said so, which deserves a word."""
+    assert not connection().accept_any_suite
+    configuration = configured({"conn": {"Accept-any-suite": "YES"}})
+    assert configuration.connections["conn"].accept_any_suite
+    (warning,) = configuration.warnings
+    assert "the peer decides about the suite" in warning.text
 
 
 def test_suites_by_default() -> None:
@@ -123,6 +193,44 @@ def test_a_client(tags: dict[str, str], expected: tuple[str, int, int]) -> None:
     network, protocol, port = expected
     found = connection({"conn": {"Local-ID": "local"}, "local": tags}).local
     assert found == ClientId("local", ip_network(network), protocol, port)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "port", "expected"),
+    [
+        ("udp", None, (17, 0, False, "10.2.0.1/32 protocol 17 port 0")),
+        ("udp", "any", (17, 0, True, "10.2.0.1/32 protocol 17 port any")),
+        ("tcp", "ANY", (6, 0, True, "10.2.0.1/32 protocol 6 port any")),
+    ],
+)
+def test_any_port(protocol: str, port: str | None, expected: tuple[int, int, bool, str]) -> None:
+    """Port= any is each port of the protocol; no Port at all is the protocol as a whole."""
+    layer: Sections = {
+        "there": {"Protocol": protocol, "Port": port},
+        "here": {"Protocol": protocol},
+    }
+    remote = connection(layer).remote
+    assert remote is not None
+    assert (remote.protocol, remote.port, remote.any_port, str(remote)) == expected
+
+
+@pytest.mark.parametrize(("tagged", "bare"), [("here", "there"), ("there", "here")])
+def test_one_protocol_for_both_ends(tagged: str, bare: str) -> None:
+    """Packets between two clients have one protocol, wherever it is written."""
+    configuration = configured({tagged: {"Protocol": "udp"}})
+    found = configuration.connections["conn"]
+    assert found.local is not None
+    assert found.remote is not None
+    assert (found.local.protocol, found.remote.protocol) == (17, 17)
+    (warning,) = configuration.warnings
+    assert f"= {bare}: it has no Protocol, and that of [{tagged}] counts for both" in warning.text
+
+
+def test_inner_and_outer_addresses_of_different_families() -> None:
+    """Only the two inner ends have to be of one family."""
+    found = connection({"peer": {"Address": "2001:db8::2"}, "Phase 1": {"2001:db8::2": "peer"}})
+    assert found.local is not None
+    assert found.local.network.version == 4
 
 
 def test_clients_with_ipv6() -> None:
@@ -343,6 +451,19 @@ def test_suites_with_different_groups() -> None:
         ({"conn": {"PF-Tag": "vpn"}}, "not supported by this version, the tag is ignored"),
         ({"here": {"Network": "10.1.0.9"}}, "10.1.0.0/16 is used"),
         ({"here": {"Port": "80"}}, "ignored, because the section has no Protocol"),
+        (
+            {"conn": {"Flags": "on-demand"}, "Phase 2": PASSIVE},
+            "[conn]:Flags= on-demand: on-demand counts for connections in [Phase 2]:Connections",
+        ),
+        (
+            {"conn": {"Without-SA": "block"}, "Phase 2": PASSIVE},
+            "[conn]:Without-SA= block: the tag counts for connections in [Phase 2]:Connections",
+        ),
+        (
+            {"quick": {"Suites": "QM-ESP-TRP-AES-SHA-SUITE"}},
+            "between the two gateways alone, not of [here] 10.1.0.0/16",
+        ),
+        ({"conn": {"Flags": "ondemand"}}, "expected active-only or on-demand; the flag is ignored"),
         ({"Phase 2": {"Connections": "conn,"}}, "the list has an empty element"),
         ({"conn": {"Remote-ID": None, "RemoteID": "there"}}, 'did you mean "Remote-ID"?'),
         ({"quick": {"Suites": "QM-ESP-3DES-MD5-SUITE"}}, "weak by today's measure: 3DES, HMAC_MD5"),

@@ -9,7 +9,13 @@ import pytest
 from isakmpd.config.model import OfferAccept
 from isakmpd.config.read import parse
 from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import EncryptionAlgorithm, GroupDescription, IdType, LifeType
+from isakmpd.wire.numbers import (
+    EncryptionAlgorithm,
+    ExchangeType,
+    GroupDescription,
+    IdType,
+    LifeType,
+)
 from tests.config.sample import HAND_MADE_PHASE_1, Sections, configured, sole_problem
 
 
@@ -56,6 +62,9 @@ def test_a_pre_shared_key(written: str, key: bytes) -> None:
         ({"Authentication": "0x"}, "the key is empty"),
         ({"Authentication": "0xs3cret"}, "[peer]:Authentication= <hidden>: expected only hex"),
         ({"ID": "nobody"}, "[peer]:ID= nobody: there is no section [nobody]"),
+        ({"HMAC_block": "96"}, "[peer]:HMAC-block= 96: expected 64, as OpenBSD's isakmpd pads"),
+        ({"Remote_ID_any": "true"}, "[peer]:Remote-ID-any= true: expected yes or no"),
+        ({"Remote_ID_any": "yes", "Remote_ID": "there"}, "expected only one of the two tags"),
         ({"Remote_ID": "there!"}, 'there is no section [there!]; did you mean "there"?'),
     ],
 )
@@ -247,6 +256,7 @@ def test_the_generated_default_peer() -> None:
         ({"GROUP_DESCRIPTION": "EC2N_155"}, "EC2N_155 is not supported: no implementation of"),
         ({"GROUP_DESCRIPTION": "BP_224"}, "BP_224 is not supported: no implementation of this"),
         ({"GROUP_DESCRIPTION": "MODP2048"}, 'did you mean "MODP_2048"?'),
+        ({"KEY_LENGTH": "128,64:100"}, "expected 128, 192 or 256, inside the range after it"),
         ({"KEY_LENGTH": "100"}, "expected 128, 192 or 256"),
         ({"KEY_LENGTH": "128,192:256"}, "expected 128, 192 or 256, inside the range"),
         ({"KEY_LENGTH": "128,128"}, "expected V or V,MIN:MAX in bits"),
@@ -386,6 +396,98 @@ def test_weak_algorithms_work_with_a_warning() -> None:
     assert configuration.problems == ()
     (warning,) = configuration.warnings
     assert warning.text == "[3DES-MD5]: weak by today's measure: 3DES_CBC, MD5, MODP_1024"
+
+
+ANY_TAGS = [
+    ("ENCRYPTION_ALGORITHM", "encryption"),
+    ("HASH_ALGORITHM", "hash"),
+    ("AUTHENTICATION_METHOD", "authentication"),
+    ("GROUP_DESCRIPTION", "group"),
+]
+
+
+@pytest.mark.parametrize(("tag", "attribute"), ANY_TAGS)
+@pytest.mark.parametrize("spelling", ["ANY", "any"])
+def test_an_algorithm_may_be_any(tag: str, attribute: str, spelling: str) -> None:
+    """ANY judges what a peer offers, and is never offered."""
+    transforms = {"main": {"Transforms": "own,AES-SHA-GRP14"}}
+    peer = configured(HAND_MADE_PHASE_1, transforms, {"own": {tag: spelling}}).peers["peer"]
+    assert getattr(peer.transforms[0], attribute) is None
+    assert [each.section for each in peer.offered_transforms] == ["AES-SHA-GRP14"]
+
+
+@pytest.mark.parametrize(
+    ("cipher", "written", "expected"),
+    [
+        ("AES_CBC", "192", OfferAccept(192, 192, 192)),
+        ("AES_CBC", "ANY", OfferAccept(128, 128, 256, ranged=True)),
+        ("BLOWFISH_CBC", "128,96:192", OfferAccept(128, 96, 192, ranged=True)),
+        ("BLOWFISH_CBC", "any", OfferAccept(128, 40, 448, ranged=True)),
+        ("CAST_CBC", "64", OfferAccept(64, 64, 64)),
+        ("CAST_CBC", None, None),
+        ("3DES_CBC", "192", None),
+        ("3DES_CBC", "ANY", None),
+        ("DES_CBC", "64", None),
+        ("ANY", "100,8:200", OfferAccept(100, 8, 200, ranged=True)),
+        ("ANY", "ANY", None),
+    ],
+)
+def test_a_key_length(cipher: str, written: str | None, expected: OfferAccept | None) -> None:
+    """A length is chosen where the cipher has several; a fixed one may be repeated."""
+    tags = {"ENCRYPTION_ALGORITHM": cipher, "KEY_LENGTH": written}
+    configuration = configured(HAND_MADE_PHASE_1, {"own": tags, "Phase 2": {"Connections": None}})
+    assert configuration.problems == ()
+    assert configuration.peers["peer"].transforms[0].key_length == expected
+
+
+def test_des_is_warned_of_by_name() -> None:
+    """Who asks for DES gets it, and is told what it is worth."""
+    tags = {"ENCRYPTION_ALGORITHM": "DES_CBC", "KEY_LENGTH": None}
+    configuration = configured(HAND_MADE_PHASE_1, {"own": tags})
+    assert configuration.problems == ()
+    (warning,) = configuration.warnings
+    assert warning.text == (
+        "[own]:ENCRYPTION_ALGORITHM= DES_CBC: DES_CBC is broken: whoever records the traffic finds"
+        " its 56-bit key by trial; expected AES_CBC"
+    )
+
+
+def test_aggressive_mode() -> None:
+    """It works with a warning of what it gives away."""
+    configuration = configured({"main": {"EXCHANGE_TYPE": "aggressive"}})
+    assert configuration.problems == ()
+    assert configuration.peers["peer"].exchange_type is ExchangeType.AGGRESSIVE
+    (warning,) = configuration.warnings
+    assert "[main]:EXCHANGE_TYPE= aggressive: in aggressive mode whoever asks" in warning.text
+    assert "CVE-2002-1623" in warning.text
+
+
+def test_aggressive_mode_offers_one_group() -> None:
+    """The first message has one KE payload; what is ANY is not in it."""
+    tags = {"EXCHANGE_TYPE": "AGGRESSIVE", "Transforms": "AES-SHA-GRP14,3DES-SHA"}
+    problem = sole_problem(configured({"main": tags}))
+    assert "room for one GROUP_DESCRIPTION; expected the same in all, not" in problem
+    assert "[AES-SHA-GRP14] MODP_2048, [3DES-SHA] MODP_1024" in problem
+    tags = {"EXCHANGE_TYPE": "AGGRESSIVE", "Transforms": "AES-SHA-GRP14,own"}
+    own = {"GROUP_DESCRIPTION": "ANY"}
+    configuration = configured(HAND_MADE_PHASE_1, {"main": tags, "own": own})
+    assert configuration.problems == ()
+    assert len(configuration.peers["peer"].transforms) == 2
+
+
+@pytest.mark.parametrize(("written", "octets"), [(None, None), ("64", 64), ("128", 128)])
+def test_the_hmac_block(written: str | None, octets: int | None) -> None:
+    """The block is the peer's vendor ID's to decide, or the file's."""
+    assert configured(changed(HMAC_block=written)).peers["peer"].hmac_block == octets
+
+
+def test_any_remote_identity() -> None:
+    """What opens a peer to everyone is said."""
+    assert not configured(changed(Remote_ID_any="no")).peers["peer"].remote_id_any
+    configuration = configured(changed(Remote_ID_any="yes"))
+    assert configuration.peers["peer"].remote_id_any
+    (warning,) = configuration.warnings
+    assert "whoever proves any identity is taken for this peer" in warning.text
 
 
 def test_what_is_assumed_and_ignored_is_said() -> None:
