@@ -122,6 +122,7 @@ def open_gateway(wanted: dict[str, Any]) -> tuple[DataPlane, UdpSockets]:
         )
     if any(not isinstance(answer, Done) for answer in reports):
         raise SystemExit(f"refused: {reports}")
+    plane.begun()
     return plane, udp
 
 

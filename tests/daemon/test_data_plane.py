@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,15 @@ import pytest
 
 from isakmpd.daemon.data_plane import PATH_MTU_INTERVAL, DataPlane, Surroundings
 from isakmpd.ike.ipsec import (
+    Acquire,
     Answer,
+    Assign,
+    Assignment,
     Direction,
     Done,
     Event,
     Flow,
+    Guard,
     InstallFlow,
     InstallSa,
     IpsecStack,
@@ -30,11 +34,14 @@ from isakmpd.ike.ipsec import (
     SimplexSa,
     StackRefused,
     UdpEncapsulation,
+    Unguard,
+    Withdraw,
 )
 from isakmpd.ike.transport import Transport
 from isakmpd.privsep.requests import (
     Add,
     BindUdp,
+    DeviceAddress,
     MakeFifo,
     OpenFile,
     OpenRawEsp,
@@ -43,6 +50,7 @@ from isakmpd.privsep.requests import (
     Remove,
     RemoveFile,
     ReplaceFile,
+    Route,
     Rule,
     SetMtu,
 )
@@ -103,7 +111,8 @@ class MemoryHost:
             case Add(item):
                 if self.refuse(item):
                     raise OSError(errno.EPERM, os.strerror(errno.EPERM))
-                assert item not in self.installed
+                if item in self.installed:
+                    raise FileExistsError(errno.EEXIST, str(item))
                 self.installed.append(item)
             case Remove(item):
                 if item in self.installed:
@@ -203,7 +212,7 @@ def test_a_flow_is_routed_before_it_is_answered(world: World) -> None:
     assert world.submit(InstallSa(1, OUTBOUND), FLOW) == [Done(1), Done(2)]
     rules = [item for item in world.host.installed if isinstance(item, Rule)]
     assert rules[-1].source == SELECTOR.local
-    assert world.host.installed[0] == Rule(4, 21600, rules[0].action)
+    assert world.host.installed[0] == Rule(4, 22100, rules[0].action)
 
 
 def test_rekeying_changes_no_rule(world: World) -> None:
@@ -248,7 +257,7 @@ def test_flows_share_what_they_share_until_the_last_is_gone(world: World) -> Non
     assert [item.destination for item in world.host.installed if isinstance(item, Rule)][-1] == (
         other.remote
     )
-    assert len(world.host.installed) == 5
+    assert len(world.host.installed) == 8
     world.submit(RemoveFlow(Flow(other)), RemoveFlow(Flow(other)))
     assert world.host.installed == []
 
@@ -282,18 +291,143 @@ def test_a_rule_that_stays_is_logged_and_remembered(
     assert world.host.installed == []
 
 
-def test_a_successor_undoes_what_a_killed_one_left(tmp_path: Path) -> None:
-    killed = World(tmp_path)
-    killed.submit(InstallSa(1, OUTBOUND), FLOW)
+def killed(folder: Path, *requests: Any) -> MemoryHost:
+    """Give the host as a killed data plane leaves it: without its device, and routes to that."""
+    world = World(folder)
+    world.submit(*requests)
     # A killed process takes its lock along, and nothing else.
-    copy = (tmp_path / "isakmpd.journal").read_bytes()
-    (tmp_path / "isakmpd.journal").unlink()
-    (tmp_path / "isakmpd.journal").write_bytes(copy)
-    successor = World(tmp_path, killed.host)
-    assert killed.host.installed == []
-    assert successor.log == ["data plane: removed 5 routing rules of a killed predecessor"]
+    copy = (folder / "isakmpd.journal").read_bytes()
+    (folder / "isakmpd.journal").unlink()
+    (folder / "isakmpd.journal").write_bytes(copy)
+    host = world.host
+    host.installed = [item for item in host.installed if not getattr(item, "device", None)]
+    return host
+
+
+def test_a_successor_keeps_what_refuses_packets_until_it_has_begun(tmp_path: Path) -> None:
+    host = killed(tmp_path, InstallSa(1, OUTBOUND), FLOW)
+    left = list(host.installed)
+    successor = World(tmp_path, host)
+    assert host.installed == left
+    successor.plane.begun()
+    assert host.installed == []
+    assert [line.partition(":")[2] for line in successor.log] == [
+        " took over 8 routing rules of a killed predecessor:"
+        " its packets stay refused until the tunnels are back",
+        " removed 7 routing rules of a killed predecessor",
+    ]
     successor.plane.close()
-    killed.host.close()
+    assert list(tmp_path.iterdir()) == []
+    host.close()
+
+
+def test_a_guard_takes_over_the_rules_of_a_killed_flow_without_a_gap(tmp_path: Path) -> None:
+    host = killed(tmp_path, InstallSa(1, OUTBOUND), FLOW)
+    host.taken_names = {"isakmpd1"}
+    host.tables = frozenset({50000})
+    left = list(host.installed)
+    successor = World(tmp_path, host)
+    assert successor.plane.device == "isakmpd0"
+    assert successor.submit(Guard(1, SELECTOR, "west-east", hold=False)) == [Done(1)]
+    successor.plane.begun()
+    assert not any(isinstance(change, Remove) for change in host.changes)
+    assert set(left) < set(host.installed)
+    successor.plane.close()
+    assert host.installed == []
+    host.close()
+
+
+def test_a_successor_with_another_device_removes_the_old_rules_last(tmp_path: Path) -> None:
+    host = killed(tmp_path, InstallSa(1, OUTBOUND), FLOW)
+    host.taken_names, host.tables = {"isakmpd0"}, frozenset({50000})
+    left = list(host.installed)
+    successor = World(tmp_path, host)
+    assert successor.plane.device == "isakmpd1"
+    successor.submit(Guard(1, SELECTOR, "west-east", hold=False))
+    assert set(left) < set(host.installed)
+    successor.plane.begun()
+    assert not set(left) & set(host.installed)
+    successor.plane.close()
+    assert host.installed == []
+    host.close()
+
+
+class TestGuards:
+    """Packets of a guarded selector come here and go nowhere else."""
+
+    def test_it_has_the_rules_of_a_flow_and_shares_them(self, world: World) -> None:
+        guard = Guard(3, SELECTOR, "west-east", hold=False)
+        assert world.submit(guard) == [Done(3)]
+        guarded = list(world.host.installed)
+        world.submit(InstallSa(1, OUTBOUND), FLOW)
+        assert world.host.installed == guarded
+        world.submit(RemoveFlow(Flow(SELECTOR)))
+        assert world.host.installed == guarded
+        world.submit(Unguard(SELECTOR, "another"))
+        assert world.host.installed == guarded
+        world.submit(Unguard(SELECTOR, "west-east"))
+        assert world.host.installed == []
+
+    def test_what_no_rule_expresses_is_refused(self, world: World) -> None:
+        odd = Selector(SELECTOR.local, SELECTOR.remote, 1, 0, 8)
+        (answer,) = world.submit(Guard(3, odd, "odd", hold=True))
+        assert isinstance(answer, StackRefused)
+        assert "names a port without" in answer.reason
+
+    def test_held_packets_leave_at_once_when_there_is_a_flow(self, world: World) -> None:
+        world.submit(Guard(3, SELECTOR, "west-east", hold=True))
+        world.reports.clear()
+        for _ in range(2):
+            world.host.far.send(packets.udp4())
+        world.readable()
+        assert [type(report) for report in world.reports] == [Acquire]
+        assert not world.sent
+        world.submit(InstallSa(1, OUTBOUND), FLOW)
+        (run,) = [sent[-1] for sent in world.sent]
+        assert len(run) == 2
+
+
+class TestAssignedAddresses:
+    """What a peer assigns is an address of the TUN device."""
+
+    ten, eleven = ip_network("10.9.0.10/32"), ip_network("10.9.0.11/32")
+
+    def test_given_replaced_and_taken_back(self, world: World) -> None:
+        def held() -> list[str]:
+            return [
+                str(one.address) for one in world.host.installed if isinstance(one, DeviceAddress)
+            ]
+
+        assert world.submit(Assign(1, "east", Assignment((self.ten,)))) == [Done(1)]
+        assert held() == ["10.9.0.10"]
+        world.submit(Assign(2, "north", Assignment((self.eleven,))))
+        world.submit(Assign(3, "east", Assignment((self.eleven,))))
+        assert held() == ["10.9.0.11"]
+        world.submit(Withdraw("north"))
+        assert held() == ["10.9.0.11"]
+        world.submit(Withdraw("east"), Withdraw("east"))
+        assert held() == []
+
+    def test_the_hosts_own_packets_get_it(self, world: World) -> None:
+        world.submit(Assign(1, "east", Assignment((self.ten,))))
+        selector = Selector(self.ten, SELECTOR.remote)
+        flow = InstallFlow(3, Flow(selector), (OUTBOUND.key,), "roaming")
+        world.submit(InstallSa(2, replace(OUTBOUND, selector=selector)), flow)
+        source = self.ten.network_address
+        assert Route(4, 50000, "isakmpd0", SELECTOR.remote, source) in world.host.installed
+
+    def test_a_refusal_is_answered(self, world: World) -> None:
+        world.host.refuse = lambda item: isinstance(item, DeviceAddress)
+        (answer,) = world.submit(Assign(1, "east", Assignment((self.ten,))))
+        assert isinstance(answer, StackRefused)
+        assert "cannot have what east assigned: Operation not permitted" in answer.reason
+
+    def test_name_servers_are_passed_on_in_the_log(self, world: World) -> None:
+        servers = (ip_address("10.2.0.53"),)
+        world.submit(Assign(1, "east", Assignment((self.ten,), name_servers=servers)))
+        assert world.log == [
+            "data plane: east assigned 10.9.0.10, name servers 10.2.0.53 (written nowhere)"
+        ]
 
 
 def test_device_and_table_are_the_first_that_are_free(tmp_path: Path) -> None:

@@ -13,16 +13,16 @@ from isakmpd.daemon.flow_rules import (
     BAND_START,
     FIRST_END,
     MOST_INSTANCES,
-    Gateway,
     Instance,
     frame,
-    rules_of_flow,
+    instance_of,
+    rules_of_selector,
     why_inexpressible,
 )
 from isakmpd.ike.ipsec import Selector
 from isakmpd.privsep.requests import Route, Rule, RuleAction
+from isakmpd.wire.addresses import Address
 
-GATEWAY = Gateway(ip_address("192.0.2.1"))
 INSTANCE = Instance(3)
 
 
@@ -30,8 +30,8 @@ def selector(local: str = "10.1.0.0/16", remote: str = "10.2.0.0/16", **more: in
     return Selector(ip_network(local), ip_network(remote), **more)
 
 
-def rules(one: Selector, gateway: Gateway = GATEWAY) -> list[Rule]:
-    return [item for item in rules_of_flow(one, INSTANCE, gateway) if isinstance(item, Rule)]
+def rules(one: Selector, own: Address | None = None) -> list[Rule]:
+    return [item for item in rules_of_selector(one, INSTANCE, own) if isinstance(item, Rule)]
 
 
 def flow_rule(one: Selector) -> Rule:
@@ -81,9 +81,10 @@ def test_a_flow_is_one_rule_with_everything_the_selector_says() -> None:
 
 
 def test_our_own_packets_leave_the_band_first() -> None:
-    nop, goto, last_resort, route = frame(INSTANCE, 4)
+    nop, goto, *answers, last_resort, route = frame(INSTANCE, 4)
     assert nop == Rule(4, INSTANCE.end, RuleAction.NOP)
     assert goto == Rule(4, BAND_START, RuleAction.GOTO, INSTANCE.end, mark=INSTANCE.mark)
+    assert len(answers) == 3
     assert last_resort == Route(4, INSTANCE.table, None)
     assert route == Route(4, INSTANCE.table, "isakmpd3")
 
@@ -118,29 +119,36 @@ def test_every_rule_lies_in_the_band(
     local: object, remote: object, protocol: int, port: int, number: int
 ) -> None:
     one = Selector(local, remote, protocol, port if protocol == 6 else 0)  # type: ignore[arg-type]
-    gateway = Gateway(ip_address("10.1.0.1"), preferred_source=ip_address("10.1.0.1"))
     instance = Instance(number)
-    every = [*frame(instance, 4), *rules_of_flow(one, instance, gateway)]
+    every = [*frame(instance, 4), *rules_of_selector(one, instance, ip_address("10.1.0.1"))]
     inside = [item.priority for item in every if isinstance(item, Rule)]
     assert all(BAND_START <= priority <= instance.end for priority in inside)
-    flows = [priority for priority in inside if priority not in (BAND_START, instance.end)]
+    flows = [
+        priority for priority in inside if BAND_START + MOST_INSTANCES < priority < instance.end
+    ]
     assert max(flows) < FIRST_END
     assert instance.end < FIRST_END + MOST_INSTANCES < 32766  # the main table
 
 
-@pytest.mark.parametrize("local", ["192.0.2.1/32", "192.0.2.0/24", "0.0.0.0/0"])
-def test_ike_and_esp_are_excepted_where_the_selector_covers_the_gateway(local: str) -> None:
-    one = selector(local)
+@pytest.mark.parametrize("version", [4, 6])
+def test_what_answers_ike_and_esp_from_this_host_is_excepted(version: int) -> None:
     exceptions = [
-        (rule.protocol, rule.source_port)
-        for rule in rules(one, replace(GATEWAY, udp_ports=(500, 4500)))
-        if rule.source == ip_network("192.0.2.1/32") and rule.action is RuleAction.GOTO
+        (item.protocol, item.source_port, item.arriving_on)
+        for item in frame(INSTANCE, version, (500, 4500))
+        if isinstance(item, Rule) and item.action is RuleAction.GOTO and not item.mark
     ]
-    assert exceptions == [(50, 0), (17, 500), (17, 4500)]
+    assert exceptions == [(50, 0, "lo"), (17, 500, "lo"), (17, 4500, "lo")]
 
 
-def test_they_are_not_where_it_does_not() -> None:
-    assert rules(selector()) == [flow_rule(selector())]
+def test_a_selector_needs_no_exception_of_its_own() -> None:
+    assert rules(selector("192.0.2.0/24")) == [flow_rule(selector("192.0.2.0/24"))]
+
+
+def test_what_is_left_tells_whose_it_is() -> None:
+    items = (*frame(INSTANCE, 4), *rules_of_selector(selector(), INSTANCE))
+    assert instance_of(items) == INSTANCE
+    assert instance_of(items[:1]) is None
+    assert instance_of([Route(4, 254, None)]) is None
 
 
 def test_local_packets_stay_local_when_the_remote_side_is_everything() -> None:
@@ -161,16 +169,14 @@ def test_they_need_no_exception_otherwise(one: Selector) -> None:
 
 def test_where_both_sides_are_the_same_the_main_table_tells_them_apart() -> None:
     everything = selector("0.0.0.0/0", "0.0.0.0/0")
-    gateway = Gateway(ip_address("2001:db8::1"))  # of another family: no exceptions for it
-    routed, returned, flow = rules(everything, gateway)
+    routed, returned, flow = rules(everything)
     assert (routed.action, routed.target, routed.but_default) == (RuleAction.LOOKUP, 254, True)
     assert (returned.action, returned.arriving_on) == (RuleAction.GOTO, INSTANCE.device)
     assert routed.priority == returned.priority < flow.priority
 
 
 def test_the_hosts_own_packets_come_along_when_their_source_is_selected() -> None:
-    gateway = Gateway(ip_address("192.0.2.1"), preferred_source=ip_address("10.1.0.7"))
-    route, early, flow = rules_of_flow(selector(), INSTANCE, gateway)
+    route, early, flow = rules_of_selector(selector(), INSTANCE, ip_address("10.1.0.7"))
     assert isinstance(early, Rule)
     assert isinstance(flow, Rule)
     remote = ip_network("10.2.0.0/16")
@@ -180,12 +186,18 @@ def test_the_hosts_own_packets_come_along_when_their_source_is_selected() -> Non
 
 @pytest.mark.parametrize("source", ["192.0.2.1", "10.2.0.1"])
 def test_they_do_not_when_it_is_another(source: str) -> None:
-    gateway = Gateway(ip_address("192.0.2.1"), preferred_source=ip_address(source))
-    assert len(rules_of_flow(selector(), INSTANCE, gateway)) == 1
+    assert len(rules_of_selector(selector(), INSTANCE, ip_address(source))) == 1
+
+
+def test_ipv6_compares_the_source_a_packet_is_about_to_get() -> None:
+    six = selector("fd01::/64", "fd02::/64")
+    (rule,) = rules(six, ip_address("fd01::1"))
+    assert rule.finds_source
+    assert not flow_rule(selector()).finds_source
 
 
 def test_instances_share_nothing() -> None:
     one, two = Instance(0), Instance(1)
-    for name in ("device", "table", "mark", "end"):
+    for name in ("device", "table", "mark", "answers", "end"):
         assert getattr(one, name) != getattr(two, name)
     assert not set(frame(one, 4)) & set(frame(two, 4))

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import pytest
 
-from isakmpd.daemon.flow_rules import Gateway, Instance, Item, frame, rules_of_flow
+from isakmpd.daemon.flow_rules import Instance, Item, frame, rules_of_selector
 from isakmpd.daemon.journal import FILE_NAME, SPENT, Journal, JournalHeldError
 from isakmpd.ike.ipsec import Selector
 
 EVERYTHING = Selector(ip_network("0.0.0.0/0"), ip_network("0.0.0.0/0"), 17, 500, 4500)
 HOST = Selector(ip_network("192.0.2.1/32"), ip_network("10.2.0.0/16"))
-GATEWAY = Gateway(ip_address("192.0.2.1"), preferred_source=ip_address("192.0.2.1"))
+OWN = ip_address("192.0.2.1")
 SIX = Selector(ip_network("fd01::/64"), ip_network("::/0"))
 EVERY: list[Item] = [
     *frame(Instance(2), 4),
     *frame(Instance(2), 6),
-    *rules_of_flow(EVERYTHING, Instance(2), GATEWAY),
-    *rules_of_flow(HOST, Instance(2), GATEWAY),
-    *rules_of_flow(SIX, Instance(2), GATEWAY),
+    *rules_of_selector(EVERYTHING, Instance(2), OWN),
+    *rules_of_selector(HOST, Instance(2), OWN),
+    *rules_of_selector(SIX, Instance(2), OWN),
 ]
 ITEMS = list(dict.fromkeys(EVERY))
 
@@ -33,24 +34,27 @@ def crash(journal: Journal) -> None:
 
 def begun(folder: Path) -> Journal:
     journal = Journal(folder)
-    journal.undo(lambda item: pytest.fail(f"nothing to undo, but {item}"))
+    assert journal.inherit() == []
     return journal
 
 
-def test_every_kind_of_item_survives_a_crash_and_is_undone_newest_first(tmp_path: Path) -> None:
+def test_every_kind_of_item_survives_a_crash_and_another(tmp_path: Path) -> None:
     journal = begun(tmp_path)
     for item in ITEMS:
         journal.adding(item)
     crash(journal)
-    undone: list[Item] = []
+    for _ in range(2):
+        successor = Journal(tmp_path)
+        assert successor.inherit() == ITEMS
+        crash(successor)
     successor = Journal(tmp_path)
-    assert successor.undo(undone.append) == ITEMS
-    assert undone == ITEMS[::-1]
+    for item in successor.inherit():
+        successor.removed(item)
     crash(successor)
     crash(begun(tmp_path))
 
 
-def test_what_was_removed_is_not_undone(tmp_path: Path) -> None:
+def test_what_was_removed_is_not_inherited(tmp_path: Path) -> None:
     journal = begun(tmp_path)
     journal.adding(ITEMS[0])
     journal.adding(ITEMS[1])
@@ -65,7 +69,28 @@ def test_a_line_cut_short_by_the_crash_spoils_nothing(tmp_path: Path) -> None:
     crash(journal)
     with (tmp_path / FILE_NAME).open("a") as file:
         file.write('{"add":{"version":4,"pri')
-    assert Journal(tmp_path).left_behind() == [ITEMS[0]]
+    successor = Journal(tmp_path)
+    assert successor.inherit() == [ITEMS[0]]
+    successor.adding(ITEMS[1])
+    crash(successor)
+    assert Journal(tmp_path).left_behind() == [ITEMS[0], ITEMS[1]]
+
+
+def test_without_room_for_a_fresh_file_the_old_one_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = begun(tmp_path)
+    journal.adding(ITEMS[0])
+    crash(journal)
+    with (tmp_path / FILE_NAME).open("a") as file:
+        file.write('{"add":{"version":4,"pri')
+    successor = Journal(tmp_path)
+    monkeypatch.setattr("isakmpd.daemon.journal._FLAGS", os.O_RDWR | os.O_DIRECTORY)
+    assert successor.inherit() == [ITEMS[0]]
+    monkeypatch.undo()
+    successor.adding(ITEMS[1])
+    crash(successor)
+    assert Journal(tmp_path).left_behind() == [ITEMS[0], ITEMS[1]]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ import errno
 import os
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from isakmpd.daemon.flow_rules import Gateway, why_inexpressible
+from isakmpd.daemon.assigned_addresses import AssignedAddresses
+from isakmpd.daemon.flow_rules import Item, instance_of, why_inexpressible
 from isakmpd.daemon.journal import Journal
 from isakmpd.daemon.kernel_paths import KernelPaths
 from isakmpd.daemon.raw_esp import RawEsp
@@ -25,7 +26,10 @@ from isakmpd.daemon.tun import Tun
 from isakmpd.daemon.udp_runs import Run
 from isakmpd.ike.ipsec import (
     Answer,
+    Assign,
+    Done,
     Event,
+    Guard,
     InstallFlow,
     InstallSa,
     RemoveFlow,
@@ -33,14 +37,15 @@ from isakmpd.ike.ipsec import (
     SaKey,
     SaUsage,
     Selector,
-    SimplexSa,
     StackRefused,
+    Unguard,
     UpdateSa,
+    Withdraw,
 )
 from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.sad import OuterPath
 from isakmpd.ipsec.userspace import UserspaceStack
-from isakmpd.privsep.requests import BindUdp, Privileged, Remove
+from isakmpd.privsep.requests import BindUdp, Privileged
 from isakmpd.wire.addresses import Address
 
 # local address and port, remote address and port, ESP packets of a run -> 0 or errno
@@ -90,8 +95,9 @@ class Surroundings:
 class DataPlane:
     """Carry protected packets for the engine (an ``IpsecStack``).
 
-    Answers and events go to ``report``, some before ``submit`` returns. Opening it undoes what a
-    killed predecessor left behind and raises OSError when the host cannot be had.
+    Answers and events go to ``report``, some before ``submit`` returns. Opening it takes over the
+    rules a killed predecessor left behind, which refuse its packets until ``begun`` removes those
+    that nobody has asked for again; it raises OSError when the host cannot be had.
     """
 
     name = "userspace"
@@ -110,24 +116,21 @@ class DataPlane:
         self._run = Run(self._send_run)
         self._stack = UserspaceStack(report, self, surroundings.entropy)
         self._journal = Journal(surroundings.run_directory)
-        undone = False
+        inherited = self._journal.inherit()
         try:
-            self._undo()
-            undone = True
-            self._open()
+            self._open(inherited)
         except BaseException:
-            self._journal.close(clean=undone)
+            self._journal.close(clean=not inherited)
             raise
+        if inherited:
+            self._log(
+                f"data plane: took over {len(inherited)} routing rules of a killed predecessor:"
+                " its packets stay refused until the tunnels are back"
+            )
 
-    def _undo(self) -> None:
-        with _explained("routing rules cannot be changed", "CAP_NET_ADMIN"):
-            left = self._journal.undo(lambda item: self._privileged.change(Remove(item)))
-        if left:
-            self._log(f"data plane: removed {len(left)} routing rules of a killed predecessor")
-
-    def _open(self) -> None:
+    def _open(self, inherited: list[Item]) -> None:
         with _explained("no TUN device", "/dev/net/tun and CAP_NET_ADMIN"):
-            self._tun = Tun(self._privileged)
+            self._tun = Tun(self._privileged, instance_of(inherited))
         self.mark = self._tun.instance.mark
         try:
             with _explained("no raw socket for ESP", "CAP_NET_RAW and CAP_NET_ADMIN"):
@@ -135,7 +138,15 @@ class DataPlane:
         except OSError:
             self._tun.close()
             raise
-        self._routing = Routing(self._tun.instance, self._privileged, self._journal, self._log)
+        self._routing = Routing(
+            self._tun.instance,
+            self._privileged,
+            self._journal,
+            self._log,
+            self._surroundings.udp_ports,
+        )
+        self._routing.inherit(inherited)
+        self._assigned = AssignedAddresses(self._privileged, self.device)
         self._paths = KernelPaths(self._privileged, self.mark)
         self._loop.add_reader(self._tun.descriptor, self._read_tun)
         for version, raw in self._raw.sockets.items():
@@ -151,7 +162,16 @@ class DataPlane:
     def receive_udp_esp(self, octets: bytes, transport: Transport, traffic_class: int = 0) -> None:
         """Take an ESP packet that arrived in UDP."""
         now = self._loop.time()
-        self._stack.from_wire(octets, transport.remote, transport.local, now, traffic_class)
+        remote = transport.remote
+        self._stack.from_wire(
+            octets, remote, transport.local, now, traffic_class, transport.remote_port
+        )
+
+    def begun(self) -> None:
+        """Remove what a killed predecessor left: whatever is to be guarded is guarded by now."""
+        removed = self._routing.disinherit()
+        if removed:
+            self._log(f"data plane: removed {removed} routing rules of a killed predecessor")
 
     @property
     def device(self) -> str:
@@ -171,7 +191,12 @@ class DataPlane:
             case InstallFlow():
                 self._install_flow(request, now)
             case RemoveFlow():
-                self._routing.remove(request.flow.selector)
+                self._routing.remove(request.flow)
+                self._stack.submit(request, now)
+            case Guard():
+                self._guard(request, now)
+            case Unguard():
+                self._routing.remove((request.selector, request.connection))
                 self._stack.submit(request, now)
             case InstallSa():
                 self._stack.submit(request, now)
@@ -179,6 +204,10 @@ class DataPlane:
             case UpdateSa():
                 self._stack.submit(request, now)
                 self._ask_path_mtu(request.source, request.destination)
+            case Assign():
+                self._assign(request)
+            case Withdraw():
+                self._withdraw(request)
             case _:
                 self._stack.submit(request, now)
 
@@ -202,28 +231,76 @@ class DataPlane:
         self._journal.close(clean=clean)
 
     def _install_flow(self, request: InstallFlow, now: float) -> None:
-        selector = request.flow.selector
+        selector, outbound = request.flow.selector, request.outbound[0]
         reason = why_inexpressible(selector)
-        sa = self._stack.description(request.outbound[0])
+        sa = self._stack.description(outbound)
         if reason is None and sa is not None:
-            try:
-                self._routing.add(selector, self._gateway_of(sa, selector))
-            except OSError as problem:
-                reason = f"no routing rule for {selector}: {problem.strerror}"
+            seen = self._stack.as_the_host_sees(selector, outbound)
+            wanted = dict.fromkeys((selector, seen))
+            reason = self._route(request.flow, wanted, sa.key.destination)
+        if reason is not None:
+            self._report(StackRefused(request.request, reason))
+            return
+        for other in self._stack.displaced_by(request.flow, outbound):
+            self._log(
+                f"data plane: the packets {selector} go to {request.flow.peer} from now on, no more"
+                f" to {other.peer}, which has the same addresses (connection {request.connection})"
+            )
+        self._stack.submit(request, now)
+        self._run.flush()  # what was held has left
+        self._fit_device()
+
+    def _guard(self, request: Guard, now: float) -> None:
+        selector = request.selector
+        reason = why_inexpressible(selector)
+        if reason is None:
+            reason = self._route((selector, request.connection), (selector,), None)
         if reason is not None:
             self._report(StackRefused(request.request, reason))
             return
         self._stack.submit(request, now)
-        self._fit_device()
 
-    def _gateway_of(self, sa: SimplexSa, selector: Selector) -> Gateway:
-        """Describe the local end of a flow through ``sa``."""
+    def _route(
+        self, user: Hashable, selectors: Iterable[Selector], peer: Address | None
+    ) -> str | None:
+        """Bring selectors' packets here; the reason in one sentence when that cannot be."""
+        wanted = tuple(selectors)
+        try:
+            self._routing.add(user, wanted, self._preferred_source(wanted[0], peer))
+        except OSError as problem:
+            return f"no routing rule for {wanted[0]}: {problem.strerror}"
+        return None
+
+    def _preferred_source(self, selector: Selector, peer: Address | None) -> Address | None:
+        """Tell which address the host's own packets to the remote side get."""
+        assigned = self._assigned.within(selector.local)
+        if assigned is not None:
+            return assigned
         remote = selector.remote
         # Any address beyond will do; of everything, the peer's is one that has a route.
         beyond = remote[min(1, remote.num_addresses - 1)]
-        towards = beyond if remote.prefixlen else sa.key.destination
-        source = self._paths.preferred_source(towards)
-        return Gateway(sa.source, self._surroundings.udp_ports, source)
+        towards = beyond if remote.prefixlen or peer is None else peer
+        return self._paths.preferred_source(towards)
+
+    def _assign(self, request: Assign) -> None:
+        assignment = request.assignment
+        try:
+            self._assigned.assign(request.peer, assignment.addresses)
+        except OSError as problem:
+            reason = f"{self.device} cannot have what {request.peer} assigned: {problem.strerror}"
+            self._report(StackRefused(request.request, reason))
+            return
+        given = ", ".join(str(network.network_address) for network in assignment.addresses)
+        servers = ", ".join(map(str, assignment.name_servers))
+        resolving = f", name servers {servers} (written nowhere)" if servers else ""
+        self._log(f"data plane: {request.peer} assigned {given or 'no address'}{resolving}")
+        self._report(Done(request.request))
+
+    def _withdraw(self, request: Withdraw) -> None:
+        try:
+            self._assigned.withdraw(request.peer)
+        except OSError as problem:
+            self._log(f"data plane: an address of {request.peer} stays: {problem.strerror}")
 
     # Packets
 

@@ -1,13 +1,13 @@
-"""Decide which routing rules bring a flow's packets to the TUN device, and which keep others away.
+"""Decide which routing rules bring a selector's packets to the TUN device, and keep others away.
 
 Every instance owns a TUN device, a routing table whose default route leads there, and a firewall
 mark on its own packets, all numbered alike. The rules lie in one band of priorities before the
 main table:
 
     20000          packets with our mark leave the band: IKE and ESP never enter a tunnel
-    20001          so do, for reverse path filters, packets that answer IKE and ESP
-    20010 ...      one rule a flow, narrow selectors first, each looking up the instance's table
-    21600 ...      the end of the band, one rule an instance: all else goes on as without us
+    20001 ...      so do, for reverse path filters, this host's packets that answer IKE and ESP
+    20510 ...      one rule a selector, narrow ones first, each looking up the instance's table
+    22100 ...      the end of the band, one rule an instance: all else goes on as without us
 
 The band is left with ``goto`` a rule that does nothing, not with a look-up of the main table, so
 that rules an administrator keeps between ours and the main table still see the packets.
@@ -15,6 +15,7 @@ that rules an administrator keeps between ours and the main table still see the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
@@ -22,7 +23,7 @@ from isakmpd.ike.ipsec import Selector
 from isakmpd.privsep.requests import Route, Rule, RuleAction
 from isakmpd.wire.addresses import Address, Network
 
-BAND_START, FIRST_END = 20000, 21600
+BAND_START, FIRST_END = 20000, 22100
 MOST_INSTANCES = 500
 FIRST_TABLE = 50000
 FIRST_MARK = 0x69730000
@@ -31,14 +32,15 @@ ESP, UDP = 50, 17
 # TCP, UDP, DCCP, SCTP: what the kernel finds ports in (UDP-Lite counts as UDP without them)
 PROTOCOLS_WITH_PORTS = (6, 17, 33, 132)
 
-_OUTER = BAND_START + 1
-_FLOWS = BAND_START + 10
+_FIRST_ANSWERS = BAND_START + 1
+_FLOWS = BAND_START + 510
 _LONGEST_PREFIXES = 256
 _SLOTS = 6  # of one sum of prefix lengths: what stays local because both sides are the same,
 _SAME_SLOT = 0
 _FLOW_SLOT = 4  # flows, those of two ports, one port and a protocol before it,
 _LOCAL_SLOT = 5  # and what stays local in the face of wider flows
 _MAIN_TABLE = 254
+_THIS_HOST = "lo"  # the kernel's name for where its own packets come from
 _NO_SOURCE_YET = ip_network("0.0.0.0/32")
 
 Item = Rule | Route
@@ -66,6 +68,14 @@ class Instance:
         return FIRST_END + self.number
 
     @property
+    def answers(self) -> int:
+        """Give the priority of the rules for what answers IKE and ESP.
+
+        It is the instance's own: removing a rule, the kernel does not look where it goes to.
+        """
+        return _FIRST_ANSWERS + self.number
+
+    @property
     def mark(self) -> int:
         """Give the firewall mark of IKE and ESP packets."""
         return FIRST_MARK + self.number
@@ -88,44 +98,55 @@ def why_inexpressible(selector: Selector) -> str | None:
     return None
 
 
-def frame(instance: Instance, version: int) -> tuple[Item, ...]:
+def instance_of(items: Iterable[Item]) -> Instance | None:
+    """Tell whose rules and routes these are, None where they do not say."""
+    tables = (
+        item.table if isinstance(item, Route) else item.target
+        for item in items
+        if isinstance(item, Route) or item.action is RuleAction.LOOKUP
+    )
+    numbers = (table - FIRST_TABLE for table in tables)
+    return next((Instance(number) for number in numbers if 0 <= number < MOST_INSTANCES), None)
+
+
+def frame(
+    instance: Instance, version: int, udp_ports: tuple[int, ...] = (500, 4500)
+) -> tuple[Item, ...]:
     """List what an instance needs once for each address family, in the order to install it.
+
+    What we send is marked. But a reverse path filter asks of what we receive, without a mark,
+    which way this host's answer would go: it must not say "into the tunnel".
 
     The unreachable route is the last resort when the device goes with a killed process: packets
     of a flow are then refused, not sent in the clear.
     """
+    answer = Rule(version, instance.answers, RuleAction.GOTO, instance.end, arriving_on=_THIS_HOST)
     return (
         Rule(version, instance.end, RuleAction.NOP),
         Rule(version, BAND_START, RuleAction.GOTO, instance.end, mark=instance.mark),
+        replace(answer, protocol=ESP),
+        *(replace(answer, protocol=UDP, source_port=port) for port in udp_ports),
         Route(version, instance.table, None),
         Route(version, instance.table, instance.device),
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """Describe the local end of a flow: where its ESP and IKE packets leave from.
+def rules_of_selector(
+    selector: Selector, instance: Instance, preferred_source: Address | None = None
+) -> tuple[Item, ...]:
+    """List a selector's rules in the order to install them: exceptions before the selector itself.
 
     ``preferred_source`` is the address the kernel gives the host's own packets to the remote side.
     """
-
-    address: Address
-    udp_ports: tuple[int, ...] = (500, 4500)
-    preferred_source: Address | None = None
-
-
-def rules_of_flow(selector: Selector, instance: Instance, gateway: Gateway) -> tuple[Item, ...]:
-    """List a flow's rules in the order to install them: exceptions before the flow itself."""
-    flow = _flow_rule(selector, instance)
+    rule = _selector_rule(selector, instance)
     return (
-        *_keep_outer_packets(selector, instance, gateway),
         *_keep_local_packets(selector, instance),
-        *_take_own_packets(selector, instance, gateway, flow),
-        flow,
+        *_take_own_packets(selector, instance, preferred_source, rule),
+        rule,
     )
 
 
-def _flow_rule(selector: Selector, instance: Instance) -> Rule:
+def _selector_rule(selector: Selector, instance: Instance) -> Rule:
     return Rule(
         selector.local.version,
         _priority(selector, _slot(selector)),
@@ -136,49 +157,25 @@ def _flow_rule(selector: Selector, instance: Instance) -> Rule:
         selector.protocol,
         selector.local_port,
         selector.remote_port,
+        finds_source=selector.local.version == 6,
     )
 
 
 def _take_own_packets(
-    selector: Selector, instance: Instance, gateway: Gateway, flow: Rule
+    selector: Selector, instance: Instance, own: Address | None, rule: Rule
 ) -> tuple[Item, ...]:
     """Bring along the host's own packets that are routed before they have a source address.
 
     The kernel asks for their route with source 0.0.0.0 and sends them as it finds it: a rule on
-    the source they are about to get would come too late. IPv6 has no such rule.
+    the source they are about to get would come too late. Of an IPv6 rule it can ask which source
+    they would get, and compare that.
     """
-    own = gateway.preferred_source
     local = selector.local
     if own is None or local.version != 4 or not local.prefixlen or own not in local:
         return ()
     return (
         Route(4, instance.table, instance.device, selector.remote, own),
-        replace(flow, source=_NO_SOURCE_YET),
-    )
-
-
-def _keep_outer_packets(
-    selector: Selector, instance: Instance, gateway: Gateway
-) -> tuple[Rule, ...]:
-    """Except IKE and ESP themselves where the selector covers the gateway's own address.
-
-    What we send is marked and needs no exception. But a reverse path filter asks of what we
-    receive, without a mark, which way an answer would go: it must not say "into the tunnel".
-    """
-    address = gateway.address
-    if address.version != selector.local.version or address not in selector.local:
-        return ()
-    esp = Rule(
-        address.version,
-        _OUTER,
-        RuleAction.GOTO,
-        instance.end,
-        source=ip_network(address),
-        protocol=ESP,
-    )
-    return (
-        esp,
-        *(replace(esp, protocol=UDP, source_port=port) for port in gateway.udp_ports),
+        replace(rule, source=_NO_SOURCE_YET),
     )
 
 

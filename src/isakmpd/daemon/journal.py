@@ -1,4 +1,4 @@
-"""Write down every routing change before it is made, so that the next start can undo a crash.
+"""Write down every routing change before it is made, so that the next start knows what is there.
 
 One JSON object a line. The first names the boot and the network namespace: what belonged to
 others is gone with them and not ours to touch.
@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Callable
 from dataclasses import fields
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -66,13 +65,15 @@ class Journal:
                     left.pop(_item(entry["removed"]), None)
         return list(left)
 
-    def undo(self, remove: Callable[[Item], None]) -> list[Item]:
-        """Remove what was left behind, newest first, begin anew, and tell what it was."""
+    def inherit(self) -> list[Item]:
+        """Take over what was left behind, oldest first, as if this process had installed it."""
         left = self.left_behind()
-        for item in reversed(left):
-            remove(item)
-        os.ftruncate(self._descriptor, 0)
-        self._write(_here())
+        self._installed = dict.fromkeys(left)
+        if not left:
+            os.ftruncate(self._descriptor, 0)
+            self._write(_here())
+        elif not self._write_anew():
+            os.write(self._descriptor, b"\n")  # ends a line the crash has cut short
         return left
 
     def adding(self, item: Item) -> None:
@@ -95,15 +96,15 @@ class Journal:
                 self.path.unlink()
         os.close(self._descriptor)
 
-    def _write_anew(self) -> None:
-        """Put a journal of what is installed in the place of this one, in one step."""
+    def _write_anew(self) -> bool:
+        """Put a journal of what is installed in the place of this one, in one step, if it can."""
         self._spent = 0
         path = self.path.with_name(f"{FILE_NAME}.new")
         before = self._descriptor
         try:
             self._descriptor = os.open(path, _FLAGS | os.O_TRUNC, 0o600)
         except OSError:
-            return  # no room: the long one is as good
+            return False  # no room: the long one is as good
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._write(_here())
@@ -113,8 +114,9 @@ class Journal:
         except OSError:
             os.close(self._descriptor)
             self._descriptor = before
-        else:
-            os.close(before)
+            return False
+        os.close(before)
+        return True
 
     def _write(self, entry: dict[str, Any]) -> None:
         # The page cache outlives the process; what a power cut loses, the rules lose with it.

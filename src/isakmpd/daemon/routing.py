@@ -1,22 +1,23 @@
-"""Keep the routing rules of all flows installed, each once, and all of them removable."""
+"""Keep the routing rules of all selectors installed, each once, and all of them removable."""
 
 from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 
-from isakmpd.daemon.flow_rules import Gateway, Instance, Item, frame, rules_of_flow
+from isakmpd.daemon.flow_rules import Instance, Item, frame, rules_of_selector
 from isakmpd.daemon.journal import Journal
 from isakmpd.ike.ipsec import Selector
-from isakmpd.privsep.requests import Add, Privileged, Remove
+from isakmpd.privsep.requests import Add, Privileged, Remove, Route
+from isakmpd.wire.addresses import Address
 
 
 class Routing:
-    """Bring flows' packets to one instance's TUN device.
+    """Bring selectors' packets to one instance's TUN device.
 
-    Flows share rules (a family's frame, an exception for a gateway): a rule goes with its last
-    user.
+    Their users, flows and guards, share rules (a family's frame, a selector): a rule goes with its
+    last user. What a killed predecessor left behind stays until ``disinherit``.
     """
 
     def __init__(
@@ -25,22 +26,47 @@ class Routing:
         privileged: Privileged,
         journal: Journal,
         log: Callable[[str], None],
+        udp_ports: tuple[int, ...],
     ) -> None:
         self._instance = instance
         self._privileged = privileged
         self._journal = journal
         self._log = log
-        self._flows: dict[Selector, tuple[Item, ...]] = {}
+        self._udp_ports = udp_ports
+        self._items: dict[Hashable, tuple[Item, ...]] = {}
         self._users: Counter[Item] = Counter()
+        self._inherited: dict[Item, None] = {}
 
-    def add(self, selector: Selector, gateway: Gateway) -> None:
-        """Route the selector's packets to the device; raises OSError, having changed nothing.
+    def inherit(self, items: Iterable[Item]) -> None:
+        """Take over what a killed predecessor left: it goes on refusing packets meanwhile."""
+        for item in items:
+            if isinstance(item, Route) and item.device is not None:
+                self._journal.removed(item)  # gone with the device
+            else:
+                self._inherited[item] = None
 
-        A selector that is routed already is adapted to its new gateway.
+    def disinherit(self) -> int:
+        """Remove what was inherited and nobody has asked for since; tell how much that was."""
+        before = len(self._inherited)
+        for item in [*self._inherited][::-1]:
+            if self._removed(item):
+                del self._inherited[item]
+        return before - len(self._inherited)
+
+    def add(
+        self, user: Hashable, selectors: Iterable[Selector], preferred_source: Address | None
+    ) -> None:
+        """Route selectors' packets to the device; raises OSError, having changed nothing.
+
+        What the user had before and does not name again goes.
         """
-        items = (
-            *frame(self._instance, selector.local.version),
-            *rules_of_flow(selector, self._instance, gateway),
+        items = tuple(
+            item
+            for selector in selectors
+            for item in (
+                *frame(self._instance, selector.local.version, self._udp_ports),
+                *rules_of_selector(selector, self._instance, preferred_source),
+            )
         )
         installed: list[Item] = []
         try:
@@ -50,22 +76,25 @@ class Routing:
         except OSError:
             self._release(installed)
             raise
-        before = self._flows.get(selector, ())
-        self._flows[selector] = items
+        before = self._items.get(user, ())
+        self._items[user] = items
         self._release(before)
 
-    def remove(self, selector: Selector) -> None:
-        """Give the selector's packets back the path they had without us."""
-        self._release(self._flows.pop(selector, ()))
+    def remove(self, user: Hashable) -> None:
+        """Give the packets that only this user has here the path they had without us."""
+        self._release(self._items.pop(user, ()))
 
     def close(self) -> bool:
         """Remove everything; False when something stayed, which the journal then remembers."""
-        for selector in list(self._flows):
-            self.remove(selector)
-        return not self._users
+        for user in list(self._items):
+            self.remove(user)
+        self.disinherit()
+        return not self._users and not self._inherited
 
     def _use(self, item: Item) -> None:
-        if not self._users[item]:
+        if item in self._inherited:
+            del self._inherited[item]
+        elif not self._users[item]:
             self._journal.adding(item)
             try:
                 self._privileged.change(Add(item))
@@ -78,15 +107,19 @@ class Routing:
         self._users[item] += 1
 
     def _release(self, items: tuple[Item, ...] | list[Item]) -> None:
-        # The flow's own rule goes first: it stands last, behind its exceptions.
+        # The selector's own rule goes first: it stands last, behind its exceptions.
         for item in reversed(items):
             self._users[item] -= 1
             if self._users[item]:
                 continue
-            try:
-                self._privileged.change(Remove(item))
-            except OSError as problem:
-                self._log(f"data plane: cannot remove {item}: {problem.strerror}")
-                continue
-            del self._users[item]
-            self._journal.removed(item)
+            if self._removed(item):
+                del self._users[item]
+
+    def _removed(self, item: Item) -> bool:
+        try:
+            self._privileged.change(Remove(item))
+        except OSError as problem:
+            self._log(f"data plane: cannot remove {item}: {problem.strerror}")
+            return False
+        self._journal.removed(item)
+        return True

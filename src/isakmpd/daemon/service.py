@@ -190,6 +190,8 @@ class Service:
         if not self._configuration.current.connections:
             self._log("no connection is configured: isakmpd waits for C commands or a reload")
         self.running.run(self.engine.start, self.now())
+        if isinstance(self._stack, DataPlane):
+            self._stack.begun()
         self._look_for_addresses()
 
     def _look_for_addresses(self) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Callable
+from itertools import chain
 
 from isakmpd.daemon.flow_rules import MOST_INSTANCES, Instance
 from isakmpd.privsep.requests import OpenTun, Privileged, SetMtu
@@ -19,10 +20,13 @@ _NOT_YET = (errno.EAGAIN, errno.EIO)  # EIO: the device is down
 class Tun:
     """Hold one TUN device, which exists as long as this object is open."""
 
-    def __init__(self, privileged: Privileged) -> None:
-        """Create the device with the first free number; raises OSError."""
+    def __init__(self, privileged: Privileged, inherited: Instance | None = None) -> None:
+        """Create the device of a killed predecessor, or that with the first free number.
+
+        Raises OSError.
+        """
         self._privileged = privileged
-        self.instance, self.descriptor = _first_free(privileged)
+        self.instance, self.descriptor = _first_free(privileged, inherited)
         self.mtu = FIRST_MTU
         # What waits in the queue may be as long as an earlier MTU; a shorter read would cut it.
         self._longest = FIRST_MTU
@@ -65,13 +69,12 @@ class Tun:
             os.close(self.descriptor)
 
 
-def _first_free(privileged: Privileged) -> tuple[Instance, int]:
-    """Create the first device whose name and routing table nobody uses."""
+def _first_free(privileged: Privileged, inherited: Instance | None) -> tuple[Instance, int]:
+    """Create the first device whose name and routing table nobody uses but the predecessor."""
     tables = privileged.tables_in_rules()
-    for number in range(MOST_INSTANCES):
-        instance = Instance(number)
-        if instance.table in tables:
-            continue
+    numbered = (Instance(number) for number in range(MOST_INSTANCES))
+    free = (instance for instance in numbered if instance.table not in tables)
+    for instance in chain((inherited,) if inherited else (), free):
         try:
             return instance, privileged.open_tun(OpenTun(instance.device, FIRST_MTU))
         except FileExistsError:

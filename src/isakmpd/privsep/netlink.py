@@ -1,4 +1,4 @@
-"""Change routing rules and routes over rtnetlink."""
+"""Change routing rules, routes and addresses over rtnetlink."""
 
 from __future__ import annotations
 
@@ -6,9 +6,16 @@ import errno
 import socket
 from typing import Any
 
-from isakmpd.privsep.requests import Route, Rule
+from isakmpd.privsep.requests import Item
 
-_ABSENT = (errno.ENOENT, errno.ESRCH, errno.ENODEV, errno.EAFNOSUPPORT, errno.EOPNOTSUPP)
+_ABSENT = (
+    errno.ENOENT,
+    errno.ESRCH,
+    errno.ENODEV,
+    errno.EADDRNOTAVAIL,
+    errno.EAFNOSUPPORT,
+    errno.EOPNOTSUPP,
+)
 _LARGEST_ANSWER = 1 << 16
 
 
@@ -23,12 +30,12 @@ class RoutingNetlink:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._sequence = 0
 
-    def add(self, item: Rule | Route) -> None:
-        """Add a rule or route; raises OSError."""
+    def add(self, item: Item) -> None:
+        """Add a rule, route or address; raises OSError."""
         self._ask(self._rtnetlink.addition(item, self._next()))
 
-    def remove(self, item: Rule | Route) -> None:
-        """Remove a rule or route if it is there; raises OSError."""
+    def remove(self, item: Item) -> None:
+        """Remove a rule, route or address if it is there; raises OSError."""
         try:
             self._ask(self._rtnetlink.removal(item, self._next()))
         except OSError as problem:

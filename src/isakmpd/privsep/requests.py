@@ -98,7 +98,9 @@ class Rule:
     """Describe a routing rule (ip-rule(8)); zeros and None match everything.
 
     ``target`` is the table of LOOKUP and the priority of GOTO. ``but_default`` makes LOOKUP pass
-    over the table's default route. ``arriving_on`` names the device packets came in by.
+    over the table's default route. ``arriving_on`` names the device packets came in by, ``lo`` for
+    this host's own. ``finds_source`` has an IPv6 packet without a source compared by the one it
+    would get.
     """
 
     version: int
@@ -113,6 +115,7 @@ class Rule:
     mark: int = 0
     arriving_on: str = ""
     but_default: bool = False
+    finds_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +134,29 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
-    """Ask for a rule or route; FileExistsError when it is there already."""
+class DeviceAddress:
+    """Describe an address of a device; its prefix alone brings no route."""
 
-    item: Rule | Route
+    device: str
+    address: Address
+    prefix_length: int
+
+
+Item = Rule | Route | DeviceAddress
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """Ask for a rule, route or address; FileExistsError when it is there already."""
+
+    item: Item
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Ask for a rule or route to go; removing what is not there is no error."""
+    """Ask for a rule, route or address to go; removing what is not there is no error."""
 
-    item: Rule | Route
+    item: Item
 
 
 class Privileged(Protocol):

@@ -1,4 +1,4 @@
-"""Put routing rules and routes into rtnetlink(7) messages, as pyroute2 codes them.
+"""Put routing rules, routes and addresses into rtnetlink(7) messages, as pyroute2 codes them.
 
 Only its messages are used: its sockets run an event loop below every call, in a thread of its own,
 which cost as much CPU as a whole handshake.
@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from pyroute2.netlink.rtnl.fibmsg import fibmsg  # type: ignore[import-untyped]
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # type: ignore[import-untyped]
 from pyroute2.netlink.rtnl.marshal import MarshalRtnl  # type: ignore[import-untyped]
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # type: ignore[import-untyped]
 
-from isakmpd.privsep.requests import Route, Rule, RuleAction
+from isakmpd.privsep.requests import DeviceAddress, Item, Route, Rule, RuleAction
 
 # The originator of our rules and routes, a number nobody assigned (linux/rtnetlink.h: rtm_protocol)
 ORIGINATOR = 73
@@ -27,6 +28,7 @@ REQUEST, ACK, EXCLUSIVE, DUMP, CREATE = 0x1, 0x4, 0x200, 0x300, 0x400
 ERROR, DONE = 2, 3
 
 # linux/rtnetlink.h
+NEW_ADDRESS, DELETE_ADDRESS = 20, 21
 NEW_ROUTE, DELETE_ROUTE = 24, 25
 NEW_RULE, DELETE_RULE, GET_RULES = 32, 33, 34
 _UNICAST, _UNREACHABLE = 1, 7
@@ -34,22 +36,32 @@ _EVERYWHERE, _ON_LINK = 0, 253
 
 _ACTIONS = {RuleAction.LOOKUP: 1, RuleAction.GOTO: 2, RuleAction.NOP: 3}  # linux/fib_rules.h
 
+# linux/fib_rules.h, linux/if_addr.h
+_FIND_SOURCE_ADDRESS = 0x10000
+_NO_DUPLICATE_DETECTION, _NO_PREFIX_ROUTE = 0x02, 0x200
+
 Attributes = dict[str, str | int]
 
 
-def addition(item: Rule | Route, sequence: int) -> bytes:
-    """Ask for a rule or route that must not be there yet; raises OSError without its device."""
-    flags = ACK | CREATE | EXCLUSIVE
-    if isinstance(item, Rule):
-        return _encoded(_rule(item), NEW_RULE, flags, sequence)
-    return _encoded(_route(item), NEW_ROUTE, flags, sequence)
+def addition(item: Item, sequence: int) -> bytes:
+    """Ask for an item that must not be there yet; raises OSError without its device."""
+    return _change(item, ACK | CREATE | EXCLUSIVE, sequence, removal=False)
 
 
-def removal(item: Rule | Route, sequence: int) -> bytes:
-    """Ask for a rule or route to go; raises OSError without its device."""
-    if isinstance(item, Rule):
-        return _encoded(_rule(item), DELETE_RULE, ACK, sequence)
-    return _encoded(_route(item), DELETE_ROUTE, ACK, sequence)
+def removal(item: Item, sequence: int) -> bytes:
+    """Ask for an item to go; raises OSError without its device."""
+    return _change(item, ACK, sequence, removal=True)
+
+
+def _change(item: Item, flags: int, sequence: int, *, removal: bool) -> bytes:
+    match item:
+        case Rule():
+            message, kinds = _rule(item), (NEW_RULE, DELETE_RULE)
+        case Route():
+            message, kinds = _route(item), (NEW_ROUTE, DELETE_ROUTE)
+        case DeviceAddress():
+            message, kinds = _address(item), (NEW_ADDRESS, DELETE_ADDRESS)
+    return _encoded(message, kinds[removal], flags, sequence)
 
 
 def listing(version: int, sequence: int) -> bytes:
@@ -88,6 +100,7 @@ def _rule(rule: Rule) -> Any:
     message = fibmsg()
     message["family"] = _family(rule.version)
     message["action"] = _ACTIONS[rule.action]
+    message["flags"] = _FIND_SOURCE_ADDRESS if rule.finds_source else 0
     attributes: Attributes = {"FRA_PRIORITY": rule.priority, "FRA_PROTOCOL": ORIGINATOR}
     if rule.action is RuleAction.LOOKUP:
         attributes["FRA_TABLE"] = rule.target
@@ -138,6 +151,18 @@ def _route(route: Route) -> Any:
         attributes["RTA_OIF"] = _index(route.device)
         if route.source is not None:
             attributes["RTA_PREFSRC"] = str(route.source)
+    message["attrs"] = list(attributes.items())
+    return message
+
+
+def _address(one: DeviceAddress) -> Any:
+    message = ifaddrmsg()
+    message["family"] = _family(one.address.version)
+    message["prefixlen"] = one.prefix_length
+    message["scope"] = _EVERYWHERE
+    message["index"] = _index(one.device)
+    attributes: Attributes = {"IFA_LOCAL": str(one.address), "IFA_ADDRESS": str(one.address)}
+    attributes["IFA_FLAGS"] = _NO_DUPLICATE_DETECTION | _NO_PREFIX_ROUTE
     message["attrs"] = list(attributes.items())
     return message
 
