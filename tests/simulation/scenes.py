@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from isakmpd.simulation.agreement import count_sas, disagreements, leftovers, snapshot
-from isakmpd.simulation.gateways import place
+from isakmpd.simulation.gateways import Situation, place
 from isakmpd.simulation.link import FAIR, Weather
 from isakmpd.simulation.node import Node
 from isakmpd.simulation.traffic import Conversation
@@ -58,22 +58,22 @@ def two_gateways(
     *,
     always_up: tuple[str, ...] = ("west",),
     weather: Weather = FAIR,
+    situation: Situation = Situation.OPEN,
     east_tags: dict[str, str] | None = None,
     **tags: str,
 ) -> Pair:
     """Start west and east; ``tags`` are for both, ``east_tags`` for east alone."""
     world = World(seed, weather)
-    west = _gateway(world, "west", always_up, tags)
-    return Pair(world, west, _gateway(world, "east", always_up, {**tags, **(east_tags or {})}))
+
+    def add(side: str, tags: dict[str, str]) -> Node:
+        return place(world, side, tags, always_up=side in always_up, situation=situation)
+
+    return Pair(world, add("west", tags), add("east", {**tags, **(east_tags or {})}))
 
 
 def long_lived(seed: str, *, always_up: tuple[str, ...] = ("west",)) -> Pair:
     """Start two gateways in fair weather whose SAs live too long for lifetimes to matter."""
     return two_gateways(seed, always_up=always_up, phase_1="86400", phase_2="86400")
-
-
-def _gateway(world: World, side: str, always_up: tuple[str, ...], tags: dict[str, str]) -> Node:
-    return place(world, side, tags, always_up=side in always_up)
 
 
 def talk(pair: Pair, interval: float, seconds: float) -> list[Conversation]:

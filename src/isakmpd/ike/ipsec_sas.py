@@ -49,6 +49,10 @@ class IpsecSas:
         """List the pairs of a connection, the oldest first."""
         return self._by_connection.of(name)
 
+    def _generations(self, pair: IpsecSa) -> list[IpsecSa]:
+        """List the pairs for the purpose of one, the oldest first."""
+        return [other for other in self.named(pair.name) if other.purpose == pair.purpose]
+
     def with_peer(self, section: str) -> list[IpsecSa]:
         """List the pairs of a peer section, the oldest first."""
         return self._by_peer.of(section)
@@ -72,7 +76,7 @@ class IpsecSas:
         ``lasting`` tells that this end wants the connection up and so rekeys even where the peer
         began it.
         """
-        others = self.named(pair.name)
+        others = self._generations(pair)
         self._pairs[pair.inbound.key] = pair
         self._by_connection.add(pair.name, pair)
         self._by_peer.add(pair.isakmp.name, pair)
@@ -101,7 +105,7 @@ class IpsecSas:
         old.timers.arm(self._context.timers, due, _burial(old), bury)
 
     def _activate(self, pair: IpsecSa) -> None:
-        for other in self.named(pair.name):
+        for other in self._generations(pair):
             other.active = other is pair
         pair.on_inbound = None
         pair.timers.cancel(f"{pair.name} changes SAs")
@@ -156,7 +160,7 @@ class IpsecSas:
         self._by_peer.remove(pair.isakmp.name, pair)
         pair.timers.cancel_all()
         pair.on_inbound = None
-        heirs = self.named(pair.name)
+        heirs = self._generations(pair)
         if heirs:
             self._inherit(pair, heirs)
         elif pair.active:

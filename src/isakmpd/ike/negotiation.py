@@ -253,7 +253,7 @@ class Negotiation:
         lasting = self.connections.watches(sa.name)
         self.ipsec_sas.add(sa, lasting=lasting)
         self.connections.established(sa.name)
-        self.correspondence.keep_channel(sa.isakmp.name)
+        self.correspondence.keep_channel(sa.isakmp)
 
     def exchange_ended(self, exchange: Exchange, failure: str | None) -> None:
         """Forget an exchange and see to what depended on it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
+from isakmpd.config.model import WithoutSa
 from isakmpd.ike.snapshot import SaFlags, Snapshot
 from isakmpd.simulation.node import Node
 
@@ -69,6 +70,20 @@ def down(node: Node) -> list[str]:
     up = {pair.name for pair in snapshot(node).ipsec_sas if pair.outbound.key in led}
     wanted = (connection.name for connection in snapshot(node).connections)
     return [name for name in wanted if node.engine.wants(name) and name not in up]
+
+
+def exposed(node: Node) -> Iterator[tuple[float, str]]:
+    """Give when a packet of a connection that fails closed left in clear, and the connection."""
+    closed = [
+        connection
+        for connection in node.configuration.connections.values()
+        if connection.listed and connection.without_sa is WithoutSa.BLOCK
+    ]
+    for time, packet in node.in_clear:
+        for connection in closed:
+            remote = connection.remote
+            if remote is None or packet.destination in remote.network:
+                yield time, connection.section
 
 
 def leftovers(node: Node) -> list[str]:

@@ -54,7 +54,7 @@ class Node:
     """Run one daemon's decisions.
 
     ``log`` holds what everybody sees, ``sent`` how often each message went out, ``received`` the
-    LAN's packets that came out of the tunnel, ``in_clear`` when those left that nothing took.
+    LAN's packets that came out of the tunnel, ``in_clear`` those that left as they were.
     ``mute`` loses all it sends, ``deaf`` all it should receive.
     """
 
@@ -84,7 +84,7 @@ class Node:
         self.log: list[Line] = []
         self.sent: Counter[Message] = Counter()
         self.received: list[InnerPacket] = []
-        self.in_clear: list[float] = []
+        self.in_clear: list[tuple[float, InnerPacket]] = []
 
     def boot(self) -> None:
         """Start afresh, as after a crash: nothing of an earlier life remains."""
@@ -200,7 +200,7 @@ class Node:
         sealed = self.stack.seal(packet, self.now)
         if isinstance(sealed, InnerPacket):
             if self.configured:
-                self.in_clear.append(self._network.now)
+                self.in_clear.append((self._network.now, packet))
         elif sealed is not None:
             self._network.send(self, sealed)
         if self.alive:

@@ -11,6 +11,7 @@ from isakmpd.simulation.agreement import (
     count_sas,
     disagreements,
     down,
+    exposed,
     leftovers,
     used_by_one_end,
 )
@@ -23,7 +24,7 @@ from isakmpd.simulation.world import World
 
 REST = 300  # seconds of fair weather
 GLANCE = 3  # seconds from one look at everybody to the next
-CONVERGENCE = 180.0  # seconds after the last lost datagram
+CONVERGENCE = 120.0  # seconds after the last lost datagram
 DUPLICATES_DIE_OUT = 200.0  # seconds after which nothing of an ended exchange is remembered
 LINES_IN_A_MINUTE = 60  # more than that nobody reads
 OVERLAP = succession.LINGER + succession.MARGIN  # seconds in which a rekeying is seen through
@@ -56,7 +57,7 @@ class Outcome:
 PROPERTIES = tuple(
     each.name
     for each in fields(Outcome)
-    if each.name not in ("scenario", "log", "wire_digest", "lost")
+    if each.name not in ("scenario", "in_clear", "log", "wire_digest", "lost")
 )
 
 
@@ -208,10 +209,9 @@ class _Play:
     def in_clear(self) -> list[str]:
         """Say who sent packets in clear of connections that are listed to be up."""
         return [
-            f"{node.name} sends {len(node.in_clear)} packets in clear, "
-            f"the first at {node.in_clear[0]:.0f} s"
+            f"{node.name} sends a packet of {name} in clear at {time:.0f} s"
             for node in self.nodes
-            if node.in_clear and all(c.listed for c in node.configuration.connections.values())
+            for time, name in exposed(node)
         ]
 
     def remains(self) -> list[str]:

@@ -101,11 +101,14 @@ class Family:
     chatters: tuple[float, ...] = (0.0, 0.0, 3.0, 0.5)
 
 
+BOTH = ("ID_PROT", "AGGRESSIVE")
 _BEHIND_NATS = (Situation.WEST, Situation.WEST, Situation.EAST, Situation.BOTH)
 _PARTITIONS = (Event.CUT, Event.CUT, Event.MUTE, Event.DEAF)
 FAMILIES = {
     "storm": Family(),
+    "aggressive": Family(exchanges=("AGGRESSIVE",), situations=(Situation.OPEN, *_BEHIND_NATS)),
     "nat": Family(
+        exchanges=BOTH,
         events=(*FAULTS, *(Event.REBIND, Event.MOVE) * 3),
         situations=_BEHIND_NATS,
         nat_timeouts=(30.0, 60.0, 300.0),
@@ -113,6 +116,7 @@ FAMILIES = {
     "clock": Family(events=(*FAULTS, *(Event.JUMP, Event.SLEEP) * 3)),
     "partition": Family(events=(*FAULTS, *_PARTITIONS * 2)),
     "roadwarriors": Family(
+        exchanges=BOTH,
         events=(*FAULTS, Event.REBIND, Event.MOVE, *_PARTITIONS),
         nat_timeouts=(30.0, 60.0, 300.0),
         roadwarriors=True,
