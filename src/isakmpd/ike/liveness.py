@@ -59,6 +59,8 @@ class Liveness:
         self._peer_sequence = -1
         self._queued: list[Farewell] = []  # for the next question
         self._said: list[Farewell] = []  # with the present one
+        self._to_announce = False  # INITIAL-CONTACT goes with the next question
+        self._announced = False  # and with the present one
         self._attempts = 0
         self._asked_at = 0.0
         self._timer: Timer | None = None
@@ -100,6 +102,13 @@ class Liveness:
             if not self.asking:
                 self._ask()
 
+    def announce(self) -> None:
+        """Send INITIAL-CONTACT again and again until acknowledged, where the peer can."""
+        if Vendor.ACKNOWLEDGED_DELETES in self._sa.vendors:
+            self._to_announce = True
+            if not self.asking:
+                self._ask()
+
     def probe(self) -> None:
         """Ask at once, because something hints that the peer has lost its state."""
         if Vendor.DPD in self._sa.vendors and not self.asking:
@@ -122,7 +131,7 @@ class Liveness:
             return
         self._attempts = 0
         self._said = []
-        if self._queued:
+        if self._queued or self._to_announce:
             self._ask()
         else:
             self._watch()
@@ -170,6 +179,7 @@ class Liveness:
     def _ask(self) -> None:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         self._said, self._queued = self._queued[:BATCH], self._queued[BATCH:]
+        self._announced, self._to_announce = self._to_announce, False
         self._attempts = 0
         self._asked_at = self._context.now
         self._send()
@@ -181,7 +191,9 @@ class Liveness:
         )
         spis = [farewell.spi for farewell in self._said]
         deletes = (informational.delete_ipsec(*spis),) if spis else ()
-        informational.send(self._context, self._sa, (*deletes, question))
+        contact = informational.notification(self._sa, NotifyType.INITIAL_CONTACT)
+        contacts = (contact,) if self._announced else ()
+        informational.send(self._context, self._sa, (*contacts, *deletes, question))
         self._arm(self._context.now + RESEND_AFTER, "is asked R-U-THERE")
 
     def _unanswered(self) -> None:

@@ -233,6 +233,8 @@ class Phase1Exchange(Exchange):
         if last is None:
             self._say_what_aggressive_mode_cannot(sa, first_contact)
         self.owner.isakmp_established(sa, initial_contact=initial_contact)
+        if last is None and first_contact and sa.liveness:
+            sa.liveness.announce()  # once more: what went before nobody acknowledges
         if self.exchange_type == ExchangeType.AGGRESSIVE and self.initiator and sa.liveness:
             sa.liveness.probe()  # only the peer's word tells that message 3 has arrived
 
