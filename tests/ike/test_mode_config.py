@@ -32,6 +32,7 @@ from tests.ike.scenes import (
     DAEMON_LAN,
     PEER_LAN,
     a_peer,
+    agreed,
     answer_quick_mode,
     begin_main_mode,
     begin_quick_mode,
@@ -526,19 +527,37 @@ def test_shutting_down_in_the_middle_begins_no_quick_mode() -> None:
     assert daemon.engine.deadline() is None
 
 
-def test_a_phase_1_rekeyed_needs_no_mode_config() -> None:
-    """The address is as good as before."""
+@pytest.mark.parametrize("vendor", [Vendor.ACKNOWLEDGED_DELETES, Vendor.OPENBSD])
+def test_a_phase_1_rekeyed_needs_no_mode_config(vendor: Vendor) -> None:
+    """One of ours and the original assign an address to a peer, whatever the ISAKMP SA."""
     daemon, _, _ = has_address()
-    again = a_peer(cookie=b"peer two")
+    again = a_peer(cookie=b"peer two", vendors=(vendor.value,))
     assert main_mode_and_more(daemon, again) == []
     assert assigned(daemon) == [ASSIGNED]
+
+
+def test_others_are_asked_under_each_isakmp_sa() -> None:
+    """Else strongSwan forgets whose the address is; the host notices nothing of it."""
+    daemon, _, quick = has_address()
+    again = a_peer(cookie=b"peer two")
+    (said,) = main_mode_and_more(daemon, again)
+    transaction, request = begun_by(said, again)
+    assert request.kind == T.REQUEST
+    requests = len(daemon.requests)
+    assert daemon.hears(transaction.says(T.REPLY, ADDRESS, NAME_SERVER)) == []
+    assert len(daemon.requests) == requests
+    assert agreed(daemon, quick)
 
 
 def test_a_peer_that_has_started_afresh_is_asked_again() -> None:
     """INITIAL-CONTACT says that it has forgotten what it gave."""
     daemon, _, _ = has_address()
     daemon.now += 10.0
-    again = a_peer(cookie=b"peer two", notifies=(NotifyType.INITIAL_CONTACT,))
+    again = a_peer(
+        cookie=b"peer two",
+        vendors=(Vendor.ACKNOWLEDGED_DELETES.value,),
+        notifies=(NotifyType.INITIAL_CONTACT,),
+    )
     said = main_mode_and_more(daemon, again)
     assert ExchangeType.TRANSACTION in {exchange_of(octets) for octets in said}
 

@@ -21,12 +21,16 @@ from isakmpd.wire.header import Header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import IdType, NotifyType
 from isakmpd.wire.payloads import Chain
+from isakmpd.wire.vendor_ids import Vendor
 
 Run = Coroutine[Effect[Any], object, None]
 
 PUSH_WAIT = 5.0  # seconds a peer has to begin what we have nothing to say for
 ANSWERED_LIMIT = 8  # transactions of an ISAKMP SA whose duplicates are still answered
 _RENEWED = ("Address", "Netmask", "Nameserver", "WINS-server", "Lifetime")  # of what was pushed
+
+# strongSwan has an address belong to the ISAKMP SA that asked for it: it is asked under each.
+_REMEMBERS_ADDRESSES = {Vendor.ACKNOWLEDGED_DELETES, Vendor.OPENBSD, Vendor.OPENBSD_4_0}
 
 _SECTION_KIND = {
     IdType.IPV4_ADDR: "ipv4",
@@ -85,6 +89,8 @@ class ModeConfiguration:
         """Tell whether this SA, or one it stands beside, has been through mode config."""
         if not self._wanted(sa) or sa in self._settled:
             return True
+        if _asks(self.pool_for(sa)) and not sa.vendors & _REMEMBERS_ADDRESSES:
+            return False
         return any(other in self._settled for other in self._isakmp_sas.like(sa))
 
     def _wanted(self, sa: IsakmpSa) -> bool:
@@ -248,8 +254,10 @@ def _tells(pool: AddressPool) -> bool:
     return pool.push and bool(configuration_attributes.offered(pool, prefix_octet=False))
 
 
-def _asks(pool: AddressPool) -> bool:
-    return not pool.push and bool(configuration_attributes.requested(pool.wanted))
+def _asks(pool: AddressPool | None) -> bool:
+    if pool is None or pool.push:
+        return False
+    return bool(configuration_attributes.requested(pool.wanted))
 
 
 def _asks_address(pool: AddressPool | None) -> bool:
