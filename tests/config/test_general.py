@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from isakmpd.config.model import General
 from isakmpd.config.read import parse
+from isakmpd.wire.numbers import ExchangeType, Protocol
 from tests.config.sample import HAND_MADE_PHASE_1, HAND_MADE_SUITE, PLAIN, merged, written
 
 
@@ -43,6 +44,8 @@ def test_without_a_word() -> None:
         ("IPsec_stack", "none", "ipsec_stack", "none"),
         ("Listen_on", "em0 , 192.0.2.1,::1", "listen_on", ("em0", "192.0.2.1", "::1")),
         ("Logverbose", "", "log_verbose", True),
+        ("Renegotiate_on_HUP", "", "renegotiate_on_hup", True),
+        ("Renegotiate_on_HUP", "no", "renegotiate_on_hup", True),  # what counts is the tag
         ("Loglevel", "A=10, 3=99", "log_levels", {"A": 10, "3": 99}),
     ],
 )
@@ -87,7 +90,24 @@ def test_tags_of_other_readers_are_known() -> None:
     ]
 
 
-_EVERYTHING = merged(PLAIN, HAND_MADE_PHASE_1, HAND_MADE_SUITE)
+_EVERYTHING = merged(
+    PLAIN,
+    HAND_MADE_PHASE_1,
+    HAND_MADE_SUITE,
+    {
+        "General": {"Retransmits": "3", "Renegotiate-on-HUP": "yes"},
+        "peer": {"ID": "me", "Remote-ID": "me", "HMAC-block": "64", "Flags": "ikecfg"},
+        "me": {"ID-type": "KEY_ID", "Name": "0x6d65"},
+        "conn": {"Flags": "on-demand", "Without-SA": "clear", "Accept-any-suite": "yes"},
+        "here": {"Protocol": "udp", "Port": "any"},
+        "own-suite": {"Protocols": "own-esp,own-ah,own-ipcomp"},
+        "own-ah": {"PROTOCOL_ID": "IPSEC_AH", "Transforms": "QM-AH-SHA-PFS-GRP14-XF"},
+        "own-ipcomp": {"PROTOCOL_ID": "IPCOMP", "Transforms": "ipcomp-xf"},
+        "ipcomp-xf": {"TRANSFORM_ID": "DEFLATE", "ENCAPSULATION_MODE": "TUNNEL"},
+        "ann@example.org": {"Authentication": "s3cret"},
+        "ipv4/192.0.2.2": {"Address": "10.9.0.7", "Network": "10.9.0.0", "Prefix": "24"},
+    },
+)
 _PLACES = [(section, tag) for section, tags in _EVERYTHING.items() for tag in tags]
 _WORDS = sorted({name for tags in _EVERYTHING.values() for name in (*tags, *tags.values())})
 _VALUES = st.one_of(
@@ -106,9 +126,16 @@ def test_no_value_is_too_strange(changes: dict[tuple[str, str], str | None]) -> 
     for connection in configuration.connections.values():
         assert connection.peer in configuration.peers
         assert connection.suites
-        assert all(suite.protocols[0].transforms for suite in connection.suites)
+        for suite in connection.suites:
+            assert all(protocol.transforms for protocol in suite.protocols)
+            protecting = [each for each in suite.protocols if each.protocol is not Protocol.IPCOMP]
+            assert {t.group for each in protecting for t in each.transforms} == {suite.group}
+        assert not (connection.always_up and connection.on_demand)
+        assert connection.listed or not (connection.always_up or connection.on_demand)
     for peer in configuration.peers.values():
         assert peer.transforms
-        assert peer.pre_shared_key is not None
+        assert peer.pre_shared_key is not None or configuration.keys_by_id
+        if peer.exchange_type is ExchangeType.AGGRESSIVE:
+            assert len({transform.group for transform in peer.offered_transforms}) <= 1
     if not configuration.connections:
         assert configuration.problems or configuration.unused

@@ -102,7 +102,10 @@ def test_an_ah_and_an_ipcomp_transform() -> None:
         (
             {
                 "own-esp": {"Transforms": "own-xf,other-xf"},
-                "other-xf": {**HAND_MADE_SUITE["own-xf"], "ENCAPSULATION_MODE": "TRANSPORT"},
+                "other-xf": {
+                    **merged(HAND_MADE_SUITE)["own-xf"],
+                    "ENCAPSULATION_MODE": "TRANSPORT",
+                },
             },
             "the transforms differ in ENCAPSULATION_MODE",
         ),
