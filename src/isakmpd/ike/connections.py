@@ -9,6 +9,7 @@ from typing import Protocol
 from isakmpd.config.model import Connection
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import fraction
+from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.timers import Timer
 
 FIRST_RETRY = 5.0  # seconds after the first failure; doubled up to Check-interval
@@ -31,13 +32,15 @@ class ConnectionOwner(Protocol):
 class _Watched:
     """Hold what is known of one connection."""
 
+    kept_up: bool
     failures: int = 0
     last_failure: str = ""
+    not_before: float = 0.0  # when packets may have it begun again
     timer: Timer | None = None
 
 
 class Connections:
-    """Supervise the connections that are to be up."""
+    """Supervise the connections that are to be up, always or when packets want them."""
 
     def __init__(self, context: Context, owner: ConnectionOwner) -> None:
         self._context = context
@@ -45,8 +48,14 @@ class Connections:
         self._watched: dict[str, _Watched] = {}
 
     def watches(self, name: str) -> bool:
-        """Tell whether the connection is to be up."""
-        return name in self._watched
+        """Tell whether the connection is to be up whatever happens."""
+        watched = self._watched.get(name)
+        return watched is not None and watched.kept_up
+
+    def on_demand(self, name: str) -> bool:
+        """Tell whether the connection is to be up while there are packets for it."""
+        watched = self._watched.get(name)
+        return watched is not None and not watched.kept_up
 
     def watched(self, name: str) -> tuple[float | None, str]:
         """Tell when the connection is checked next and why it failed last."""
@@ -62,13 +71,17 @@ class Connections:
         for name in [name for name in self._watched if name not in connections]:
             self.forget(name)
         for name, connection in connections.items():
-            if connection.always_up and name not in left_down:
+            if name in left_down:
+                continue
+            if connection.always_up:
                 self.watch(name)
+            elif connection.on_demand:
+                self._watched.setdefault(name, _Watched(kept_up=False))
 
     def watch(self, name: str) -> None:
         """Bring a connection up now and keep it up."""
-        if name not in self._watched:
-            self._watched[name] = _Watched()
+        if not self.watches(name):
+            self._watched[name] = _Watched(kept_up=True)
             self._arm(name, 0.0)
 
     def forget(self, name: str) -> None:
@@ -77,9 +90,26 @@ class Connections:
         if watched is not None and watched.timer is not None:
             watched.timer.cancel()
 
+    def acquire(self, name: str) -> None:
+        """Begin a connection that a packet wants, unless it failed a little while ago."""
+        connection = self._context.configuration.connections.get(name)
+        watched = self._watched.get(name)
+        if connection is None or watched is None or watched.kept_up:
+            return
+        if self._context.now < watched.not_before:
+            self._context.debug(
+                LogClass.NEGOTIATION,
+                10,
+                f"{name}: a packet wants the connection, which failed a moment ago: "
+                f"{watched.last_failure}",
+            )
+        elif not self._owner.is_up(name) and not self._owner.is_negotiating(name):
+            self._context.verbose(f"{name}: a packet wants the connection")
+            self._owner.negotiate(connection)
+
     def check_soon(self, name: str) -> None:
         """Look after a connection at once, because something happened to it."""
-        if name in self._watched:
+        if self.watches(name):
             self._arm(name, 0.0)
 
     def established(self, name: str) -> None:
@@ -88,10 +118,12 @@ class Connections:
         if watched is not None:
             watched.failures = 0
             watched.last_failure = ""
-            self._arm(name, self._context.general.check_interval)
+            watched.not_before = 0.0
+            if watched.kept_up:
+                self._arm(name, self._context.general.check_interval)
 
     def failed(self, name: str, reason: str) -> None:
-        """Note a failure and try again, a little later each time."""
+        """Note a failure; try again, or let packets try again, a little later each time."""
         watched = self._watched.get(name)
         if watched is None:
             return
@@ -99,7 +131,10 @@ class Connections:
         watched.last_failure = reason
         wait = FIRST_RETRY * 2 ** min(watched.failures - 1, 16)
         jitter = 0.75 + fraction(self._context.entropy) / 2
-        self._arm(name, min(wait, self._context.general.check_interval) * jitter)
+        wait = min(wait, self._context.general.check_interval) * jitter
+        watched.not_before = self._context.now + wait
+        if watched.kept_up:
+            self._arm(name, wait)
 
     def _arm(self, name: str, wait: float) -> None:
         watched = self._watched[name]

@@ -7,13 +7,13 @@ peer is gone. For the same reason IPsec SAs do not stay without an ISAKMP SA.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
+from isakmpd.config.model import Peer
 from isakmpd.ike import informational, ipsec
 from isakmpd.ike.ipsec_sas import RETRY_REKEY
 from isakmpd.ike.isakmp_sas import IsakmpSas
-from isakmpd.ike.liveness import ATTEMPTS, RESEND_AFTER, Farewell
+from isakmpd.ike.liveness import Farewell
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.phase2_proposal import SPI_LENGTH
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
@@ -24,7 +24,13 @@ from isakmpd.wire.payloads import Chain, Delete, Notification
 if TYPE_CHECKING:
     from isakmpd.ike.negotiation import Negotiation
 
-_LIFETIME_OF_PHASE_1 = NotifyType.RESPONDER_LIFETIME, Protocol.ISAKMP
+CPI_LENGTH = 2  # octets (RFC 3173 section 4.1)
+_SPI_LENGTHS = {
+    Protocol.IPSEC_ESP: (SPI_LENGTH,),
+    Protocol.IPSEC_AH: (SPI_LENGTH,),
+    Protocol.IPCOMP: (CPI_LENGTH, SPI_LENGTH),
+}
+PEERS_AT_ADDRESS = 16  # behind one NAT, who are told of ESP that one of them sends in vain
 FAREWELLS = 1024  # kept for all peers without an ISAKMP SA; the oldest give way
 
 
@@ -38,6 +44,36 @@ class Correspondence:
         self.leaving = False
         self._kept: list[tuple[IsakmpSa, Farewell]] = []  # with the SA that led to the peer
 
+    # Who is who
+
+    def sas_of(self, section: str) -> list[IsakmpSa]:
+        """List the ISAKMP SAs of a section, those too of which only IPsec SAs are left."""
+        pairs = self._negotiation.ipsec_sas.with_section(section)
+        return [*self.isakmp_sas.with_section(section), *(pair.isakmp for pair in pairs)]
+
+    def shares_nothing_with(self, peer: Peer, at: Transport) -> bool:
+        """Tell whether no SA with a peer exists; of a section that is many peers', none there."""
+        return all(
+            peer.address is None and sa.transport.remote != at.remote
+            for sa in self.sas_of(peer.section)
+        )
+
+    def known_as(self, sa: IsakmpSa) -> str | None:
+        """Name the peer of a new SA as SAs left with it do; None for what the SA calls it itself.
+
+        That matters where identities do not tell peers apart: then it is who is at that place.
+        """
+        if sa.id_distinguishes:
+            return None
+        held = self.sas_of(sa.name)
+        for other in held:
+            there = other.transport.place == sa.transport.place
+            if there and other.remote_id.same_subject(sa.remote_id):
+                return other.peer_key
+        if any(other.peer_key == sa.peer_key for other in held):
+            return f"{sa.peer_key} {sa.initiator_cookie.hex()}"  # who had the place has moved
+        return None
+
     # Telling the peer
 
     def delete_spi(self, sa: IsakmpSa, farewell: Farewell) -> None:
@@ -45,12 +81,22 @@ class Correspondence:
         channel = self.isakmp_sas.channel(sa)
         if self.leaving:  # nobody will be here to take an acknowledgement
             if channel is not None:
-                delete = informational.delete_ipsec(farewell.spi)
-                informational.send(self._context, channel, (delete,))
+                informational.send(self._context, channel, (farewell.delete,))
         elif channel is not None and channel.liveness is not None:
             channel.liveness.deliver(farewell)
         else:
             self._kept = [*self._worth_saying(), (sa, farewell)][-FAREWELLS:]
+
+    def say_farewell(self, pair: IpsecSa) -> None:
+        """Tell the peer that we hold a pair no longer: one Delete for each of its protocols.
+
+        An original isakmpd refuses a CPI for its size, and drops the whole bundle with any SPI.
+        """
+        keys = [each.inbound.key for each in pair.bundle]
+        named = [key for key in keys if key.protocol != Protocol.IPCOMP] or keys
+        for key in named:
+            spi = key.spi.to_bytes(CPI_LENGTH if key.protocol == Protocol.IPCOMP else SPI_LENGTH)
+            self.delete_spi(pair.isakmp, Farewell(spi, pair.hard_due, key.protocol))
 
     def _worth_saying(self) -> list[tuple[IsakmpSa, Farewell]]:
         now = self._context.now
@@ -68,6 +114,10 @@ class Correspondence:
         self._negotiation.mode_configuration.removed(sa)
         for farewell in unsaid:
             self.delete_spi(sa, farewell)
+        if not sa.replaced:
+            for exchange in self._negotiation.exchanges.quick_modes(sa):
+                if exchange.initiator and exchange.step == 0:
+                    exchange.abort("the ISAKMP SA under which it ran is gone")
         self.keep_channel(sa)
 
     def forget(self) -> None:
@@ -90,15 +140,15 @@ class Correspondence:
                 if target is not None and target.same_peer(sa):
                     self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
                     self.isakmp_sas.remove(target, tell_peer=False)
-            elif delete.protocol == Protocol.IPSEC_ESP and len(spi) == SPI_LENGTH:
-                self._spi_deleted(sa, spi)
+            elif len(spi) in _SPI_LENGTHS.get(delete.protocol, ()):
+                self._spi_deleted(sa, delete.protocol, spi)
 
-    def _spi_deleted(self, sa: IsakmpSa, spi: bytes) -> None:
+    def _spi_deleted(self, sa: IsakmpSa, protocol: Protocol, spi: bytes) -> None:
         # A Delete can overtake the message that would have completed the SA.
-        for exchange in self._negotiation.exchanges:
-            if isinstance(exchange, Phase2Exchange) and exchange.sa.same_peer(sa):
+        for exchange in self._negotiation.exchanges.quick_modes():
+            if exchange.sa.same_peer(sa):
                 exchange.spi_deleted(spi)
-        pair = self._negotiation.ipsec_sas.by_outbound_spi(sa, spi)
+        pair = self._negotiation.ipsec_sas.by_outbound_spi(sa, protocol, spi)
         if pair is not None:
             self._context.verbose(f"{pair.name}: the peer deleted SA {spi.hex()}")
             self._negotiation.ipsec_sas.remove(pair, tell_peer=False)
@@ -113,25 +163,35 @@ class Correspondence:
             liveness.acknowledged(notification)
         elif notification.type == NotifyType.INITIAL_CONTACT:
             self.initial_contact(sa)
-        elif (notification.type, notification.protocol) == _LIFETIME_OF_PHASE_1:
-            self.isakmp_sas.shorten(sa, notification)
+        elif self._lifetime_told(sa, notification):
+            pass
         elif not self._refused_quick_mode(
             sa, notification
         ) and not self._negotiation.mode_configuration.refused_by_peer(sa, notification.type):
             self._context.log(f"{sa.name}: {sa.transport.peer} says {notification.type}")
 
+    def _lifetime_told(self, sa: IsakmpSa, notification: Notification) -> bool:
+        """Take a responder's word that an SA ends earlier; False for anything else."""
+        if notification.type != NotifyType.RESPONDER_LIFETIME:
+            return False
+        if notification.protocol == Protocol.ISAKMP:
+            self.isakmp_sas.shorten(sa, notification)
+            return True
+        sas = self._negotiation.ipsec_sas
+        pair = sas.by_outbound_spi(sa, notification.protocol, notification.spi)
+        if pair is not None:
+            sas.shorten(pair, notification)
+        return pair is not None
+
     def _refused_quick_mode(self, sa: IsakmpSa, notification: Notification) -> bool:
         """End the quick mode a protected error is about; False when it can be none or several."""
-        running = [exchange for exchange in self._quick_modes() if exchange.sa is sa]
+        running = self._negotiation.exchanges.quick_modes(sa)
         named = [exchange for exchange in running if exchange.offered(notification.spi)]
         meant = named or running
         if notification.type >= NotifyType.CONNECTED or len(meant) != 1:
             return False
         meant[0].refused_by_peer(notification.type)
         return True
-
-    def _quick_modes(self) -> list[Phase2Exchange]:
-        return [e for e in self._negotiation.exchanges if isinstance(e, Phase2Exchange)]
 
     def initial_contact(self, sa: IsakmpSa) -> None:
         """Drop what the peer says it no longer has: all it had before it began this exchange.
@@ -151,9 +211,8 @@ class Correspondence:
                 self._drop(pair)
 
     def _abort_quick_modes(self, sa: IsakmpSa, reason: str) -> None:
-        for exchange in self._quick_modes():
-            if exchange.sa is sa:
-                exchange.abort(reason)
+        for exchange in self._negotiation.exchanges.quick_modes(sa):
+            exchange.abort(reason)
 
     def _drop(self, pair: IpsecSa) -> None:
         self._negotiation.ipsec_sas.remove(pair, tell_peer=True)
@@ -168,11 +227,18 @@ class Correspondence:
         return True
 
     def unknown_spi(self, event: ipsec.UnknownSpi) -> None:
-        """Tell a peer that still sends on an SA we do not hold."""
-        for sa in self.isakmp_sas:
-            if sa.transport.remote == event.source and sa.transport.local == event.destination:
-                self.delete_spi(sa, Farewell(event.spi.to_bytes(4), self._context.now))
-                return
+        """Tell a peer that still sends on an SA we do not hold.
+
+        Behind a NAT it may be one of several: an SPI of ours that we do not hold is nobody's.
+        """
+        ends = event.source, event.destination
+        there = {
+            sa.peer_key: sa
+            for sa in self.isakmp_sas
+            if (sa.transport.remote, sa.transport.local) == ends
+        }
+        for sa in list(there.values())[:PEERS_AT_ADDRESS]:
+            self.delete_spi(sa, Farewell(event.spi.to_bytes(SPI_LENGTH), self._context.now))
 
     # Life and death of the peer
 
@@ -211,69 +277,44 @@ class Correspondence:
     # A channel for as long as there are IPsec SAs
 
     def keep_channel(self, sa: IsakmpSa) -> None:
-        """See to an ISAKMP SA with the peer of ``sa`` if IPsec SAs are left without one."""
-        peer = sa.name
-        if not self._can_begin(peer):
-            if not self.leaving and self.isakmp_sas.channel(sa) is None:
-                self._await_peer(self._negotiation.ipsec_sas.of_peer(sa))
-        elif self._orphans(peer) and self._negotiation.exchanges.running_phase1(peer) is None:
-            self._negotiation.begin_phase1(peer)
+        """Begin phase 1 with the peer of ``sa`` if IPsec SAs are left without an ISAKMP SA."""
+        if self._orphans(sa):
+            self._negotiation.renew_phase1(sa)
 
-    def _orphans(self, peer: str) -> list[IpsecSa]:
-        if self.leaving or self.isakmp_sas.with_peer(peer) is not None:
+    def _orphans(self, sa: IsakmpSa) -> list[IpsecSa]:
+        if self.leaving or self.isakmp_sas.channel(sa) is not None:
             return []
-        return self._negotiation.ipsec_sas.with_peer(peer)
+        return self._negotiation.ipsec_sas.of_peer(sa)
 
-    def _can_begin(self, peer: str) -> bool:
-        section = self._context.configuration.peers.get(peer)
-        return section is not None and section.address is not None
+    def no_channel(self, section: str, toward: IsakmpSa | None, since: float) -> None:
+        """Judge the peers that phase 1, begun at ``since``, has failed to reach."""
+        pairs = self._negotiation.ipsec_sas.with_section(section)
+        for sa in {pair.isakmp.peer_key: pair.isakmp for pair in pairs}.values():
+            if toward is None or toward.peer.address is not None or toward.same_peer(sa):
+                self._judge(sa, since)
 
-    def _await_peer(self, orphans: list[IpsecSa]) -> None:
-        """Give a peer that only it can find the time its own dead peer detection takes."""
-        interval = self._context.general.dpd_check_interval
-        if not interval:
-            return
-        since = self._context.now
-        for pair in orphans:
-            event = f"{pair.name} looks for its peer"
-            if pair.timers.armed(event):
-                continue
-            due = since + interval + ATTEMPTS * RESEND_AFTER
-            judge = partial(self._judge_orphan, pair, since)
-            pair.timers.arm(self._context.timers, due, event, judge)
-
-    def _judge_orphan(self, pair: IpsecSa, since: float) -> None:
-        if self.isakmp_sas.channel(pair.isakmp) is not None:
-            return
-        if (self._last_inbound([pair]) or 0.0) > since:
-            self._await_peer([pair])
-            return
-        self._context.log(
-            f"{pair.name}: {pair.isakmp.transport.peer} has not made the ISAKMP SA anew that is "
-            "gone: its SAs are dropped"
-        )
-        self._drop(pair)
-
-    def no_channel(self, peer: str, since: float) -> None:
-        """Judge a peer with which phase 1, begun at ``since``, has failed."""
-        orphans = self._orphans(peer)
+    def _judge(self, sa: IsakmpSa, since: float) -> None:
+        orphans = self._orphans(sa)
         if not orphans or not self._context.general.dpd_check_interval:
             return
         if (self._last_inbound(orphans) or 0.0) > since:
-            due = self._context.now + RETRY_REKEY
-            event = f"{orphans[0].name} looks for its peer"
-            orphans[0].timers.arm(
-                self._context.timers, due, event, lambda: self.keep_channel(orphans[0].isakmp)
-            )
+            # Who has no Address comes to us as a rule: it may not answer a phase 1 of ours at all.
+            patience = self._context.general.check_interval if sa.peer.address is None else 0.0
+            due = self._context.now + max(RETRY_REKEY, patience)
+            for pair in orphans:  # whichever of them lives that long
+                event = f"{pair.name} looks for its peer"
+                pair.timers.arm(self._context.timers, due, event, lambda: self.keep_channel(sa))
             return
-        self._context.log(f"{peer}: no ISAKMP SA is left and none can be made: its SAs are dropped")
+        self._context.log(
+            f"{sa.name}: no ISAKMP SA with {sa.remote_id} is left and none can be made: "
+            "its SAs are dropped"
+        )
         for pair in orphans:
             self._drop(pair)
 
     def rekey_isakmp(self, sa: IsakmpSa) -> None:
         """Negotiate a successor for an ISAKMP SA that IPsec SAs or connections still need."""
         sa.wants_heir = True
-        needed = self._negotiation.ipsec_sas.of_peer(sa) or self._negotiation.awaited(sa.name)
-        running = self._negotiation.exchanges.running_phase1(sa.name)
-        if not sa.replaced and needed and running is None:
-            self._negotiation.begin_phase1(sa.name)
+        needed = self._negotiation.ipsec_sas.of_peer(sa) or self._negotiation.awaited(sa)
+        if not sa.replaced and needed:
+            self._negotiation.renew_phase1(sa)

@@ -10,10 +10,12 @@ from isakmpd.ike.inbound import Inbound
 from isakmpd.ike.nat_traversal import NAT_T_PORT
 from isakmpd.ike.negotiation import LocalAddress, Negotiation, Usage
 from isakmpd.ike.outputs import Output
+from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.reconfiguration import no_longer_kept_up, withdrawn_connections, withdrawn_peers
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.snapshot_of import snapshot_of
 from isakmpd.ike.transport import Transport
+from isakmpd.ike.unreachable import Unreachable
 
 
 class Engine:
@@ -46,16 +48,22 @@ class Engine:
         )
 
     def start(self, now: float) -> None:
-        """Begin to bring up what the configuration wants up."""
-        self._context.now = now
+        """Guard what must not leave in clear, and begin to bring up what is to be up."""
+        self._at(now)
+        self._negotiation.guards.configure()
         self._negotiation.connections.configure()
+
+    def _at(self, now: float) -> None:
+        """Move on to a moment; a clock that stands still or goes back does not take us along."""
+        self._context.now = max(self._context.now, now)
 
     def configure(self, configuration: Configuration, now: float, *, resume: bool = True) -> None:
         """Go on with another configuration; what it withdraws is deleted, all else stays.
 
-        ``resume`` also brings up what the administrator has taken down.
+        ``resume`` also brings up what the administrator has taken down, and where
+        Renegotiate-on-HUP says so has every connection negotiated anew.
         """
-        self._context.now = now
+        self._at(now)
         before, self._context.configuration = self._context.configuration, configuration
         connections = withdrawn_connections(before, configuration)
         for name in connections:
@@ -65,30 +73,45 @@ class Engine:
             self._negotiation.withdraw_peer(name)
         for name in no_longer_kept_up(before, configuration):
             self._negotiation.connections.forget(name)
-        listed = {name for name, one in before.connections.items() if one.always_up}
+        self._negotiation.guards.configure()
+        listed = {n for n, one in before.connections.items() if one.always_up or one.on_demand}
         left_down = set() if resume else listed.difference(connections)
         self._negotiation.connections.configure(left_down)
         for name in connections:
             self._negotiation.connections.check_soon(name)
+        if resume and self._context.general.renegotiate_on_hup:
+            for pair in self._negotiation.ipsec_sas:
+                self._negotiation.ipsec_sas.expire_softly(pair)
 
     def receive(self, octets: bytes, transport: Transport, now: float) -> None:
         """Take a datagram, without its non-ESP marker."""
-        self._context.now = now
+        self._at(now)
         self._inbound.receive(octets, transport)
 
     def on_stack(self, message: ipsec.Answer | ipsec.Event, now: float) -> None:
         """Take an answer or an event of the IPsec stack."""
-        self._context.now = now
+        self._at(now)
         if isinstance(message, ipsec.Answer):
             self._context.answered(message)
         elif isinstance(message, ipsec.UnknownSpi):
             self._negotiation.correspondence.unknown_spi(message)
-        elif not isinstance(message, ipsec.Acquire | ipsec.PeerMoved):
+        elif isinstance(message, ipsec.Acquire):
+            self._negotiation.connections.acquire(message.connection)
+        elif isinstance(message, ipsec.PeerMoved):
+            self._negotiation.moved_peers.esp_seen(message)
+        else:
             self._negotiation.ipsec_sas.on_event(message)
+
+    def unreachable(self, transport: Transport, kind: Unreachable, now: float) -> None:
+        """Hear, unauthenticated, that a datagram we sent did not arrive: it explains, no more."""
+        self._at(now)
+        for exchange in self._negotiation.exchanges:
+            if isinstance(exchange, Phase1Exchange) and exchange.transport.place == transport.place:
+                exchange.unreachable(kind)
 
     def tick(self, now: float) -> None:
         """Do what has fallen due."""
-        self._context.now = now
+        self._at(now)
         self._context.timers.fire(now)
 
     def deadline(self) -> float | None:
@@ -104,7 +127,7 @@ class Engine:
 
     def establish(self, name: str, now: float) -> bool:
         """Bring a connection up and keep it up, or begin phase 1 with a peer; False if unknown."""
-        self._context.now = now
+        self._at(now)
         if name in self._context.configuration.connections:
             self._negotiation.connections.watch(name)
         elif name in self._context.configuration.peers:
@@ -114,15 +137,18 @@ class Engine:
         return True
 
     def teardown(self, name: str, now: float) -> bool:
-        """Take a connection down and leave it down; False when there is nothing of that name."""
-        self._context.now = now
+        """Take a connection down and leave it down; False when there is nothing of that name.
+
+        Its guard stays: its packets do not leave in clear for as long as it is configured.
+        """
+        self._at(now)
         known = name in self._context.configuration.connections
         self._negotiation.connections.forget(name)
         return self._remove(name) or known
 
     def teardown_peer(self, name: str, now: float) -> bool:
         """Delete the ISAKMP SAs with a peer; False when there is no such peer."""
-        self._context.now = now
+        self._at(now)
         known = name in self._context.configuration.peers
         return self._negotiation.remove_isakmp_sas(name) or known
 
@@ -145,7 +171,7 @@ class Engine:
 
     def delete_sa(self, cookies: tuple[bytes, bytes], message_id: int | None, now: float) -> bool:
         """Delete an ISAKMP SA, or the IPsec SAs of a message ID; False when there is none."""
-        self._context.now = now
+        self._at(now)
         if message_id is None:
             sa = self._negotiation.isakmp_sas.get(cookies)
             if sa is not None:
@@ -162,7 +188,7 @@ class Engine:
 
     def shutdown(self, now: float) -> None:
         """End everything, telling the peers unless Delete-SAs says no."""
-        self._context.now = now
+        self._at(now)
         tell_peer = self._context.general.delete_sas
         self._negotiation.correspondence.leaving = True
         for name in list(self._context.configuration.connections):
@@ -174,6 +200,7 @@ class Engine:
         for sa in self._negotiation.isakmp_sas:
             self._negotiation.isakmp_sas.remove(sa, tell_peer=tell_peer)
         self._negotiation.correspondence.forget()
+        self._negotiation.guards.withdraw()
 
     # Looking
 
@@ -193,5 +220,5 @@ class Engine:
 
     def snapshot(self, now: float) -> Snapshot:
         """Show everything as it is."""
-        self._context.now = now
+        self._at(now)
         return snapshot_of(self._negotiation)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from isakmpd.ike.context import Context
 from isakmpd.ike.exchange import Exchange, State
 from isakmpd.ike.phase1_exchange import Phase1Exchange
+from isakmpd.ike.phase2_exchange import Phase2Exchange
+from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.timers import Timer
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import NO_COOKIE
@@ -76,10 +78,15 @@ class Exchanges:
         if exchange is not None and exchange.state is not State.RUNNING:
             self.discard(exchange)
 
-    def running_phase1(self, peer: str) -> Phase1Exchange | None:
-        """Find the phase 1 exchange we began with a peer, if one runs."""
+    def running_phase1(self, goal: str) -> Phase1Exchange | None:
+        """Find the phase 1 exchange we began to reach a goal, if one runs."""
         begun = (e for e in self if isinstance(e, Phase1Exchange) and e.initiator)
-        return next((exchange for exchange in begun if exchange.name == peer), None)
+        return next((exchange for exchange in begun if exchange.goal == goal), None)
+
+    def quick_modes(self, sa: IsakmpSa | None = None) -> list[Phase2Exchange]:
+        """List the quick modes that run, all or those under an ISAKMP SA."""
+        running = (e for e in self if isinstance(e, Phase2Exchange))
+        return [exchange for exchange in running if sa is None or exchange.sa is sa]
 
     def make_room(self, address: Address) -> str | None:
         """Make room for a half-open exchange from ``address``, or say which limit it would break.

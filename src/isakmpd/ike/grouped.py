@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
-class Grouped(Generic[T]):
+class Grouped(Generic[K, T]):
     """Hold members by name, each name's in the order they came."""
 
     def __init__(self) -> None:
-        self._members: dict[str, dict[T, None]] = {}
+        self._members: dict[K, dict[T, None]] = {}
 
-    def add(self, name: str, member: T) -> None:
+    def add(self, name: K, member: T) -> None:
         """Take a member under a name."""
         self._members.setdefault(name, {})[member] = None
 
-    def remove(self, name: str, member: T) -> None:
+    def remove(self, name: K, member: T) -> None:
         """Let a member go, which is there."""
         members = self._members[name]
         del members[member]
         if not members:
             del self._members[name]
 
-    def of(self, name: str) -> list[T]:
+    def of(self, name: K) -> list[T]:
         """List the members of a name, the oldest first."""
         return list(self._members.get(name, ()))

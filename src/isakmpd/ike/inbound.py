@@ -8,11 +8,11 @@ from isakmpd.crypto.hashes import equal
 from isakmpd.ike import informational, phase1_modes, steps
 from isakmpd.ike.context import Context
 from isakmpd.ike.drop_log import DropLog
-from isakmpd.ike.exchange import State
+from isakmpd.ike.exchange import Exchange, State
 from isakmpd.ike.exchanges import Exchanges, first_message_key
 from isakmpd.ike.framing import Sealing, Unproven, in_clear
 from isakmpd.ike.isakmp_sas import IsakmpSas
-from isakmpd.ike.outputs import Capture
+from isakmpd.ike.outputs import Capture, LogClass
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
@@ -36,7 +36,13 @@ class InboundOwner(Protocol):
     def answer_quick_mode(
         self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
     ) -> None:
-        """Begin to answer a peer's quick mode."""
+        """Begin to answer a peer's quick mode; raises Refused."""
+
+    def quick_modes_full(self, sa: IsakmpSa) -> str | None:
+        """Say why no further quick mode is answered under an ISAKMP SA, None while it is."""
+
+    def heard_from(self, sa: IsakmpSa, at: Transport) -> None:
+        """Take note that a message a peer has just authenticated came from there."""
 
     def answer_transaction(
         self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
@@ -144,11 +150,11 @@ class Inbound:
 
     def _phase2(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
         cookies = header.initiator_cookie, header.responder_cookie
+        sa = self._sas.get(cookies)
         exchange = self._exchanges.get((*cookies, header.message_id))
         if exchange is not None:
-            exchange.receive(header, body, octets, at)
+            self._go_on(exchange, sa, header, body, octets, at)
             return
-        sa = self._sas.get(cookies)
         if sa is None:
             unfinished = self._exchanges.get((*cookies, 0))
             if isinstance(unfinished, Phase1Exchange) and unfinished.state is State.RUNNING:
@@ -161,15 +167,17 @@ class Inbound:
             return  # a duplicate or a replay; both are ordinary
         if header.exchange_type == ExchangeType.INFO:
             message = informational.open_protected(self._context, sa, header, body, at)
-            self._heard(sa)
+            self._owner.heard_from(sa, at)
             self._owner.informed(sa, message)
         elif header.exchange_type == ExchangeType.QUICK_MODE:
+            if (limit := self._owner.quick_modes_full(sa)) is not None:
+                raise Refused(limit, None)
             first = self._open_first(steps.QM1, sa, header, body, at)
-            self._heard(sa)
+            self._owner.heard_from(sa, at)
             self._owner.answer_quick_mode(sa, header, body, first, octets, at)
         elif header.exchange_type == ExchangeType.TRANSACTION:
             first = self._open_first(steps.CFG1, sa, header, body, at)
-            self._heard(sa)
+            self._owner.heard_from(sa, at)
             self._owner.answer_transaction(sa, header, body, first, octets, at)
         else:
             raise Malformed(
@@ -183,9 +191,27 @@ class Inbound:
             )
             self._sas.remove(sa, tell_peer=True)
 
-    def _heard(self, sa: IsakmpSa) -> None:
-        if sa.liveness is not None:
-            sa.liveness.heard()
+    def _go_on(
+        self,
+        exchange: Exchange,
+        sa: IsakmpSa | None,
+        header: Header,
+        body: bytes,
+        octets: bytes,
+        at: Transport,
+    ) -> None:
+        """Take a message of a phase 2 exchange that is known."""
+        if header.exchange_type == ExchangeType.INFO:
+            # The CONNECTED of a commit bit has its quick mode's message ID (RFC 2408 section 3.1).
+            # We wait for none, and no IV for it is agreed upon.
+            self._context.debug(
+                LogClass.MESSAGE, 20, f"{exchange.name}: a CONNECTED that nobody waits for"
+            )
+            return
+        before = exchange.step
+        exchange.receive(header, body, octets, at)
+        if exchange.step > before and sa is not None:
+            self._owner.heard_from(sa, at)
 
     def _open_first(
         self, step: steps.Step, sa: IsakmpSa, header: Header, body: bytes, at: Transport

@@ -62,9 +62,9 @@ def notification(sa: IsakmpSa, notify: NotifyType, data: bytes = b"") -> Notific
     )
 
 
-def delete_ipsec(*spis: bytes) -> Delete:
-    """Say that we hold the inbound ESP SAs ``spis`` no longer."""
-    return Delete(Doi.IPSEC, Protocol.IPSEC_ESP, spis)
+def delete_ipsec(protocol: Protocol, *spis: bytes) -> Delete:
+    """Say that we hold the inbound SAs ``spis`` no longer."""
+    return Delete(Doi.IPSEC, protocol, spis)
 
 
 def delete_isakmp(sa: IsakmpSa) -> Delete:

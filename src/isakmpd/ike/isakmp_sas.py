@@ -16,9 +16,14 @@ from isakmpd.ike.phase1_notifies import shortened
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.wire.payloads import Notification
 
+GENERATIONS = 8  # ISAKMP SAs with one peer, the replaced among them; the oldest give way
+
 
 class IsakmpSaOwner(LivenessOwner, Protocol):
     """Act on what happens to ISAKMP SAs; the engine does."""
+
+    def known_as(self, sa: IsakmpSa) -> str | None:
+        """Name the peer of a new SA as SAs left with it do; None for what the SA calls it."""
 
     def isakmp_removed(self, sa: IsakmpSa, unsaid: list[Farewell]) -> None:
         """See to what an SA that is gone was still to tell the peer, and to what needed it."""
@@ -31,7 +36,8 @@ class IsakmpSas:
         self._context = context
         self._owner = owner
         self._sas: dict[tuple[bytes, bytes], IsakmpSa] = {}
-        self._by_peer: Grouped[IsakmpSa] = Grouped()
+        self._by_section: Grouped[str, IsakmpSa] = Grouped()
+        self._by_peer: Grouped[str, IsakmpSa] = Grouped()
 
     def __iter__(self) -> Iterator[IsakmpSa]:
         return iter(list(self._sas.values()))
@@ -40,18 +46,23 @@ class IsakmpSas:
         """Find an SA by its cookies."""
         return self._sas.get(cookies)
 
-    def any_with(self, section: str) -> bool:
-        """Tell whether there is an SA with a peer."""
-        return bool(self._by_peer.of(section))
+    def with_section(self, section: str) -> list[IsakmpSa]:
+        """List the SAs of a peer section, which several peers can share, the oldest first."""
+        return self._by_section.of(section)
 
     def with_peer(self, section: str) -> IsakmpSa | None:
-        """Give the newest SA with a peer that nothing replaces, None without one."""
-        found = [sa for sa in self._by_peer.of(section) if not sa.replaced]
-        return found[-1] if found else None
+        """Give the newest SA of a peer section that nothing replaces, None without one.
+
+        None too where a section without Address leads to several peers: none of them is meant.
+        """
+        found = [sa for sa in self.with_section(section) if not sa.replaced]
+        if not found or (found[-1].peer.address is None and len({sa.peer_key for sa in found}) > 1):
+            return None
+        return found[-1]
 
     def like(self, sa: IsakmpSa) -> list[IsakmpSa]:
         """List the SAs with the peer of ``sa``, perhaps itself among them, the oldest first."""
-        return [other for other in self._by_peer.of(sa.name) if other.same_peer(sa)]
+        return self._by_peer.of(sa.peer_key)
 
     def channel(self, sa: IsakmpSa) -> IsakmpSa | None:
         """Give the SA over which to talk to the peer of ``sa``, None when all are gone."""
@@ -61,16 +72,24 @@ class IsakmpSas:
 
     def add(self, sa: IsakmpSa) -> None:
         """Take a new SA; of it and each that exists, one gives way."""
+        sa.peer_key = self._owner.known_as(sa) or sa.peer_key
         others = self.like(sa)
         self._sas[sa.cookies] = sa
-        self._by_peer.add(sa.name, sa)
+        self._by_section.add(sa.name, sa)
+        self._by_peer.add(sa.peer_key, sa)
         sa.liveness = Liveness(self._context, self._owner, sa)
         self._arm_lifetime(sa)
         if sa.nat.we_are_behind:
             self._keep_nat_open(sa)
         succession.settle(sa, others, self._bury_later)
+        replaced = [other for other in others if other.replaced]
+        for other in replaced[: max(0, len(others) + 1 - GENERATIONS)]:
+            self.remove(other, tell_peer=True)
 
     def _bury_later(self, heir: IsakmpSa, old: IsakmpSa) -> None:
+        if not succession.deletes(heir, old):
+            return
+
         def bury() -> None:
             if heir.cookies in self._sas:
                 self.remove(old, tell_peer=True)
@@ -80,8 +99,10 @@ class IsakmpSas:
 
     def _arm_lifetime(self, sa: IsakmpSa) -> None:
         seconds = sa.choice.lifetimes.seconds
-        if seconds is None:
-            return
+        if seconds is not None:
+            self._arm_expiry(sa, seconds)
+
+    def _arm_expiry(self, sa: IsakmpSa, seconds: float) -> None:
         timers, now = self._context.timers, self._context.now
         sa.soft_due = now + seconds * soft_share(self._context, initiator=sa.initiator)
         sa.hard_due = now + seconds
@@ -99,13 +120,15 @@ class IsakmpSas:
         """Let an SA we began end when the responder says that it ends (RFC 2407, 4.6.3.1)."""
         lifetimes = shortened(sa.choice.lifetimes, notification)
         named = notification.spi in (b"", sa.initiator_cookie + sa.responder_cookie)
-        if sa.initiator and named and lifetimes != sa.choice.lifetimes:
-            self._context.verbose(
-                f"{sa.name}: {sa.transport.peer} shortens the ISAKMP SA's life to "
-                f"{lifetimes.seconds} s"
-            )
-            sa.choice = replace(sa.choice, lifetimes=lifetimes)
-            self._arm_lifetime(sa)
+        if not (sa.initiator and named) or lifetimes == sa.choice.lifetimes:
+            return
+        self._context.verbose(
+            f"{sa.name}: {sa.transport.peer} shortens the ISAKMP SA's life to {lifetimes.seconds} s"
+        )
+        sa.choice = replace(sa.choice, lifetimes=lifetimes)
+        if lifetimes.seconds is not None:
+            left = sa.established + lifetimes.seconds - self._context.now
+            self._arm_expiry(sa, max(0.0, left))
 
     def rekey_failed(self, sa: IsakmpSa) -> None:
         """Try again a little later, for as long as the SA lives."""
@@ -134,7 +157,8 @@ class IsakmpSas:
         """Remove an SA; IPsec SAs live on without it."""
         if self._sas.pop(sa.cookies, None) is None:
             return
-        self._by_peer.remove(sa.name, sa)
+        self._by_section.remove(sa.name, sa)
+        self._by_peer.remove(sa.peer_key, sa)
         sa.timers.cancel_all()
         if sa.keepalive is not None:
             sa.keepalive.cancel()

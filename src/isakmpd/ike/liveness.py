@@ -7,6 +7,7 @@ deleted there or its peer is found dead. Other peers get the bare Delete, once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,8 @@ from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.timers import Timer
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import NotifyType
-from isakmpd.wire.payloads import Notification
+from isakmpd.wire.numbers import Protocol as SecurityProtocol
+from isakmpd.wire.payloads import Delete, Notification
 from isakmpd.wire.vendor_ids import Vendor
 
 RESEND_AFTER = 5.0  # seconds without an ACK
@@ -46,6 +48,20 @@ class Farewell:
 
     spi: bytes
     until: float | None = None
+    protocol: SecurityProtocol = SecurityProtocol.IPSEC_ESP
+
+    @property
+    def delete(self) -> Delete:
+        """Say it."""
+        return informational.delete_ipsec(self.protocol, self.spi)
+
+
+def deletes(farewells: Iterable[Farewell]) -> tuple[Delete, ...]:
+    """Say several farewells in as few payloads as there are protocols."""
+    spis: dict[SecurityProtocol, list[bytes]] = {}
+    for farewell in farewells:
+        spis.setdefault(farewell.protocol, []).append(farewell.spi)
+    return tuple(informational.delete_ipsec(each, *named) for each, named in spis.items())
 
 
 class Liveness:
@@ -56,7 +72,7 @@ class Liveness:
         self._owner = owner
         self._sa = sa
         self._sequence = int.from_bytes(context.entropy(2)) >> 1
-        self._peer_sequence = -1
+        self._peer_sequence: int | None = None
         self._queued: list[Farewell] = []  # for the next question
         self._said: list[Farewell] = []  # with the present one
         self._to_announce = False  # INITIAL-CONTACT goes with the next question
@@ -95,9 +111,9 @@ class Liveness:
     def deliver(self, farewell: Farewell) -> None:
         """Send a Delete, again and again until acknowledged where the peer can."""
         if Vendor.ACKNOWLEDGED_DELETES not in self._sa.vendors:
-            delete = informational.delete_ipsec(farewell.spi)
-            informational.send(self._context, self._sa, (delete,))
-        elif all(farewell.spi != other.spi for other in (*self._said, *self._queued)):
+            # One at a time: a single SPI it does not know voids a message for the original.
+            informational.send(self._context, self._sa, (farewell.delete,))
+        elif farewell.delete not in {other.delete for other in (*self._said, *self._queued)}:
             self._queued.append(farewell)
             if not self.asking:
                 self._ask()
@@ -117,7 +133,7 @@ class Liveness:
     def acknowledge(self, notification: Notification) -> None:
         """Answer the peer's R-U-THERE (RFC 3706 section 5.4); raises Malformed for a bad one."""
         sequence = self._read(notification)
-        if sequence < self._peer_sequence:
+        if self._peer_sequence is not None and _precedes(sequence, self._peer_sequence):
             raise Malformed(f"R-U-THERE {sequence} after {self._peer_sequence}")
         self._peer_sequence = sequence
         ack = informational.notification(self._sa, NotifyType.R_U_THERE_ACK, sequence.to_bytes(4))
@@ -189,11 +205,9 @@ class Liveness:
         question = informational.notification(
             self._sa, NotifyType.R_U_THERE, self._sequence.to_bytes(4)
         )
-        spis = [farewell.spi for farewell in self._said]
-        deletes = (informational.delete_ipsec(*spis),) if spis else ()
         contact = informational.notification(self._sa, NotifyType.INITIAL_CONTACT)
         contacts = (contact,) if self._announced else ()
-        informational.send(self._context, self._sa, (*contacts, *deletes, question))
+        informational.send(self._context, self._sa, (*contacts, *deletes(self._said), question))
         self._arm(self._context.now + RESEND_AFTER, "is asked R-U-THERE")
 
     def _unanswered(self) -> None:
@@ -201,3 +215,8 @@ class Liveness:
             self._send()
         else:
             self._owner.peer_silent(self._sa, self._asked_at)
+
+
+def _precedes(one: int, other: int) -> bool:
+    """Compare sequence numbers that begin again after 2^32 (RFC 1982)."""
+    return (one - other) & 0xFFFFFFFF >= 1 << 31

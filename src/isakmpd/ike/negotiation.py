@@ -13,14 +13,17 @@ from isakmpd.ike.drop_log import DropLog
 from isakmpd.ike.entropy import cookie
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.exchanges import Exchanges, first_message_key
+from isakmpd.ike.guards import Guards
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.liveness import Farewell
 from isakmpd.ike.mode_configuration import ModeConfiguration
+from isakmpd.ike.moved_peers import MovedPeers
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
+from isakmpd.ike.waiting import Waiting, goal
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import NO_COOKIE, Header
 from isakmpd.wire.identities import Identity
@@ -29,6 +32,8 @@ from isakmpd.wire.payloads import Chain, Notification
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
 LocalAddress = Callable[[Address], Address | None]
+
+QUICK_MODES = 16  # a peer's, unfinished under one ISAKMP SA, beside one for each connection
 
 
 class Negotiation:
@@ -48,7 +53,9 @@ class Negotiation:
         self.connections = Connections(context, self)
         self.mode_configuration = ModeConfiguration(context, self, self.exchanges, self.isakmp_sas)
         self.strangers = DropLog(context)
-        self._waiting: dict[str, list[str]] = {}  # peer section -> connections waiting for phase 1
+        self.moved_peers = MovedPeers(self)
+        self.guards = Guards(context, local_address)
+        self._waiting = Waiting()  # for phase 1
 
     # Beginning
 
@@ -58,39 +65,72 @@ class Negotiation:
 
     def is_negotiating(self, name: str) -> bool:
         """Tell whether an exchange for a connection, or its peer's phase 1, is under way."""
-        if any(name in names for names in self._waiting.values()):
+        if self._waiting.has(name):
             return True
         return any(e.name == name and e.initiator for e in self.exchanges)
 
     def negotiate(self, connection: Connection) -> None:
         """Begin quick mode, after phase 1 if need be."""
-        sa = self.isakmp_sas.with_peer(connection.peer)
-        if sa is not None and self.mode_configuration.ready(sa, connection):
-            self._begin_quick_mode(sa, connection)
-            return
-        waiting = self._waiting.setdefault(connection.peer, [])
-        if connection.section not in waiting:
-            waiting.append(connection.section)
-        if sa is not None:
-            self.mode_configuration.begin(sa)
-        elif self.exchanges.running_phase1(connection.peer) is None:
-            self.begin_phase1(connection.peer)
+        self.guards.refresh(connection)
+        self._negotiate(connection, self.isakmp_sas.with_peer(connection.peer))
 
-    def begin_phase1(self, section: str) -> None:
-        """Begin phase 1 with a peer; what prevents it counts as its failure."""
+    def _negotiate(
+        self, connection: Connection, channel: IsakmpSa | None, toward: IsakmpSa | None = None
+    ) -> None:
+        """Begin quick mode over an ISAKMP SA, or have the connection wait for one, configured."""
+        if channel is not None and self.mode_configuration.ready(channel, connection):
+            self._begin_quick_mode(channel, connection)
+            return
+        peer = self.context.configuration.peers.get(connection.peer)
+        reach = goal(peer, connection.peer, toward)
+        self._waiting.add(reach, connection.section)
+        if channel is not None:
+            self.mode_configuration.begin(channel)
+        elif self.exchanges.running_phase1(reach) is None:
+            self.begin_phase1(connection.peer, toward)
+
+    def _channel(self, sa: IsakmpSa) -> IsakmpSa | None:
+        """Give the ISAKMP SA over which to negotiate with whoever holds ``sa``, if there is one."""
+        channel = self.isakmp_sas.channel(sa)
+        if channel is None and sa.peer.address is not None:
+            return self.isakmp_sas.with_peer(sa.name)  # it may have changed its identity
+        return channel
+
+    def begin_phase1(self, section: str, toward: IsakmpSa | None = None) -> None:
+        """Begin phase 1 with a peer; what prevents it counts as its failure.
+
+        A section without Address leads to whoever holds ``toward``, where it was last heard.
+        """
         peer = self.context.configuration.peers.get(section)
-        if peer is None or peer.address is None:
-            self._phase1_failed(section, f"[{section}] has no Address to begin with")
+        transport = self._way_to(peer, toward)
+        if peer is None or isinstance(transport, str):
+            reason = transport if isinstance(transport, str) else f"[{section}] is no peer"
+            self._phase1_failed(section, toward, self.context.now, reason)
             return
-        local = peer.local_address or self._local_address(peer.address)
-        if local is None:
-            self._phase1_failed(section, f"no local address leads to {peer.address}")
-            return
-        transport = Transport(local, self._ike_port, peer.address, peer.port)
         cookies = cookie(self.context.entropy), NO_COOKIE
         exchange = Phase1Exchange(self.context, self, peer, True, transport, cookies)
+        exchange.toward = toward
         self.exchanges.add(exchange)
         exchange.start(phase1_modes.initiator(exchange))
+
+    def _way_to(self, peer: Peer | None, toward: IsakmpSa | None) -> Transport | str:
+        """Find the ends of a phase 1 to begin, or say in a sentence why there is no way."""
+        if peer is None:
+            return "the peer is not configured any more"
+        if peer.address is None:
+            if toward is None:
+                return f"[{peer.section}] has no Address to begin with"
+            return toward.transport
+        local = peer.local_address or self._local_address(peer.address)
+        if local is None:
+            return f"no local address leads to {peer.address}"
+        return Transport(local, self._ike_port, peer.address, peer.port)
+
+    def renew_phase1(self, sa: IsakmpSa) -> None:
+        """Begin phase 1 with the peer of an ISAKMP SA unless one is under way."""
+        reach = goal(self.context.configuration.peers.get(sa.name), sa.name, sa)
+        if self.exchanges.running_phase1(reach) is None:
+            self.begin_phase1(sa.name, sa)
 
     def _begin_quick_mode(self, sa: IsakmpSa, connection: Connection) -> Phase2Exchange:
         number = informational.fresh_message_id(self.context, sa)
@@ -119,7 +159,10 @@ class Negotiation:
     def answer_quick_mode(
         self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
     ) -> None:
-        """Begin to answer a peer's quick mode, whose HASH(1) is verified."""
+        """Begin to answer a peer's quick mode, whose HASH(1) is verified; raises Refused."""
+        if (limit := self.ipsec_sas.full(sa)) is not None:
+            self.notify(sa, NotifyType.NO_PROPOSAL_CHOSEN, b"")
+            raise Refused(f"{sa.name}: quick mode is refused: {limit}", None)
         exchange = Phase2Exchange(
             self.context, self, sa, f"{sa.name}/?", False, at, header.message_id
         )
@@ -158,12 +201,19 @@ class Negotiation:
             NotifyType.INVALID_ID_INFORMATION,
         )
 
+    def quick_modes_full(self, sa: IsakmpSa) -> str | None:
+        """Say why no further quick mode is answered under an ISAKMP SA, None while it is."""
+        limit = QUICK_MODES + len(self.context.configuration.connections)
+        running = sum(not exchange.initiator for exchange in self.exchanges.quick_modes(sa))
+        if running < limit:
+            return None
+        return f"{sa.name}: quick mode is not answered: {running} of the peer's are unfinished"
+
     # Phase 1 ends
 
-    def shares_nothing_with(self, peer: Peer) -> bool:
-        """Tell whether no SA with a peer exists."""
-        section = peer.section
-        return not self.isakmp_sas.any_with(section) and not self.ipsec_sas.with_peer(section)
+    def shares_nothing_with(self, peer: Peer, at: Transport) -> bool:
+        """Tell whether no SA with a peer, who is there, exists."""
+        return self.correspondence.shares_nothing_with(peer, at)
 
     def cookies_changed(self, exchange: Phase1Exchange) -> None:
         """Find the exchange by its full key from now on."""
@@ -192,13 +242,14 @@ class Negotiation:
 
     def mode_configured(self, sa: IsakmpSa) -> None:
         """Begin the quick modes that waited for phase 1 and mode config."""
-        channel = self.isakmp_sas.with_peer(sa.name)
+        channel = self._channel(sa)
         if channel is None:
-            self._phase1_failed(sa.name, "the ISAKMP SA has ended before mode config did")
+            reason = "the ISAKMP SA has ended before mode config did"
+            self._phase1_failed(sa.name, sa, self.context.now, reason)
             return
-        for name in self._waiting.pop(sa.name, ()):
+        for name in self._waiting.take(*self._goals(sa)):
             connection = self.context.configuration.connections.get(name)
-            if connection is None or self._satisfied(name):
+            if connection is None or self._satisfied(name, sa):
                 continue
             if lack := self.mode_configuration.lacks_address(channel, connection):
                 self.context.log(f"{name}: quick mode does not begin: {lack}")
@@ -222,18 +273,32 @@ class Negotiation:
         """Tell whether any SA with the peer of ``sa`` is left."""
         return self.isakmp_sas.channel(sa) is not None or bool(self.ipsec_sas.of_peer(sa))
 
-    def _satisfied(self, name: str) -> bool:
-        """Tell whether a connection has SAs and none that wants an heir."""
-        current = [pair for pair in self.ipsec_sas.named(name) if not pair.replaced]
+    def _goals(self, sa: IsakmpSa) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((sa.name, sa.peer_key)))
+
+    def _satisfied(self, name: str, sa: IsakmpSa) -> bool:
+        """Tell whether a connection has SAs with the peer of ``sa`` and none that wants an heir."""
+        current = [
+            pair
+            for pair in self.ipsec_sas.named(name)
+            if not pair.replaced and (pair.isakmp.same_peer(sa) or sa.peer.address is not None)
+        ]
         return bool(current) and not any(pair.wants_heir for pair in current)
 
-    def awaited(self, peer: str) -> bool:
-        """Tell whether connections wait for phase 1 with a peer."""
-        return bool(self._waiting.get(peer))
+    def awaited(self, sa: IsakmpSa) -> bool:
+        """Tell whether connections wait for phase 1 with the peer of an ISAKMP SA."""
+        return any(self._waiting.awaited(reach) for reach in self._goals(sa))
 
-    def _phase1_failed(self, section: str, reason: str) -> None:
-        for name in self._waiting.pop(section, ()):
+    def _phase1_failed(
+        self, section: str, toward: IsakmpSa | None, since: float, reason: str
+    ) -> None:
+        peer = self.context.configuration.peers.get(section)
+        for name in self._waiting.take(goal(peer, section, toward)):
             self._connection_failed(name, reason)
+        old = self._channel(toward) if toward else self.isakmp_sas.with_peer(section)
+        if old is not None and old.wants_heir:
+            self.isakmp_sas.rekey_failed(old)
+        self.correspondence.no_channel(section, toward, since)
 
     def _connection_failed(self, name: str, reason: str) -> None:
         self.connections.failed(name, reason)
@@ -252,6 +317,7 @@ class Negotiation:
         )
         lasting = self.connections.watches(sa.name)
         self.ipsec_sas.add(sa, lasting=lasting)
+        self.moved_peers.catch_up(sa)
         self.connections.established(sa.name)
         self.correspondence.keep_channel(sa.isakmp)
 
@@ -262,11 +328,7 @@ class Negotiation:
             return
         self.exchanges.discard(exchange)
         if isinstance(exchange, Phase1Exchange) and exchange.initiator:
-            self._phase1_failed(exchange.name, failure)
-            old = self.isakmp_sas.with_peer(exchange.name)
-            if old is not None and old.wants_heir:
-                self.isakmp_sas.rekey_failed(old)
-            self.correspondence.no_channel(exchange.name, exchange.began)
+            self._phase1_failed(exchange.name, exchange.toward, exchange.began, failure)
         elif isinstance(exchange, Phase2Exchange) and exchange.initiator:
             self.correspondence.silent(exchange)
             self._connection_failed(exchange.name, failure)
@@ -283,10 +345,16 @@ class Negotiation:
     # Withdrawal
 
     def wait_no_longer(self, name: str) -> None:
-        """Begin no quick mode for a connection when the phase 1 it waits for is done."""
-        for names in self._waiting.values():
-            if name in names:
-                names.remove(name)
+        """Begin no quick mode for a connection, nor call for its sake alone a peer that is silent.
+
+        With a peer that has answered phase 1 goes on, lest it be left with half of one.
+        """
+        for reach in self._waiting.drop(name):
+            exchange = self.exchanges.running_phase1(reach)
+            if exchange is None or exchange.step > 0:
+                continue
+            if not self.correspondence.sas_of(exchange.name):
+                exchange.abort("torn down by the administrator")
 
     def remove_isakmp_sas(self, peer: str) -> bool:
         """End phase 1 with a peer and delete its ISAKMP SAs; False when there were none."""
@@ -311,17 +379,50 @@ class Negotiation:
 
     def rekey(self, pair: IpsecSa) -> None:
         """Negotiate a successor for a pair, unless it has one or nobody wants it."""
-        pair.wants_heir = True
         connection = self.context.configuration.connections.get(pair.name)
-        if pair.replaced or connection is None or self.is_negotiating(pair.name):
+        if self.connections.on_demand(pair.name) and not self._has_carried(pair):
             return
-        self.negotiate(connection)
+        pair.wants_heir = True
+        if pair.replaced or connection is None or self._is_renewing(pair):
+            return
+        self._negotiate(connection, self._channel(pair.isakmp), pair.isakmp)
+
+    def _is_renewing(self, pair: IpsecSa) -> bool:
+        """Tell whether an exchange with the peer of a pair is under way for its connection."""
+        if any(self._waiting.has(pair.name, reach) for reach in self._goals(pair.isakmp)):
+            return True
+        return any(
+            exchange.name == pair.name and exchange.initiator and exchange.sa.same_peer(pair.isakmp)
+            for exchange in self.exchanges.quick_modes()
+        )
+
+    def _has_carried(self, pair: IpsecSa) -> bool:
+        usages = (self.usage(key) for key in (pair.inbound.key, pair.outbound.key))
+        return any(usage is not None and usage.packets for usage in usages)
+
+    def usage_of(self, key: ipsec.SaKey) -> ipsec.SaUsage | None:
+        """Count what an SA has carried."""
+        return self.usage(key)
 
     # Telling the peer, and being told
 
-    def delete_spi(self, sa: IsakmpSa, spi: bytes, until: float | None = None) -> None:
-        """Tell the peer that we do not hold an inbound SPI; it matters until ``until``."""
-        self.correspondence.delete_spi(sa, Farewell(spi, until))
+    def say_farewell(self, pair: IpsecSa) -> None:
+        """Tell the peer that we hold a pair no longer."""
+        self.correspondence.say_farewell(pair)
+
+    def delete_spi(self, sa: IsakmpSa, spi: bytes, protocol: Protocol = Protocol.IPSEC_ESP) -> None:
+        """Tell the peer that we do not hold an inbound SPI."""
+        self.correspondence.delete_spi(sa, Farewell(spi, protocol=protocol))
+
+    def taken(self, key: ipsec.SaKey) -> bool:
+        """Tell whether an SA of that destination, protocol and SPI exists."""
+        return self.ipsec_sas.by_key(key) is not None
+
+    def heard_from(self, sa: IsakmpSa, at: Transport) -> None:
+        """Take note that a message a peer has just authenticated came from there."""
+        if sa.liveness is not None:
+            sa.liveness.heard()
+        self.moved_peers.heard_from(sa, at)
 
     def notify(self, sa: IsakmpSa, notify: NotifyType, spi: bytes) -> None:
         """Send the peer a protected notify about the exchange in which it offered ``spi``."""

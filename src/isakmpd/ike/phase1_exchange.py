@@ -22,6 +22,8 @@ from isakmpd.ike.pre_shared_keys import KeyOrigin, PeerKey
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
+from isakmpd.ike.unreachable import Unreachable
+from isakmpd.ike.waiting import goal
 from isakmpd.wire.header import NO_COOKIE, Header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.malformed import Malformed
@@ -55,7 +57,7 @@ HINTS = 3  # unauthenticated notifies kept for the sentence at the end
 class Phase1Owner(Protocol):
     """Be told what becomes of a phase 1 exchange; the engine is."""
 
-    def shares_nothing_with(self, peer: Peer) -> bool:
+    def shares_nothing_with(self, peer: Peer, at: Transport) -> bool:
         """Tell whether no SA with this peer exists."""
 
     def isakmp_established(self, sa: IsakmpSa, *, initial_contact: bool) -> None:
@@ -91,12 +93,14 @@ class Phase1Exchange(Exchange):
         self.exchange_type = exchange_type or peer.exchange_type
         self.owner = owner
         self.peer = peer
+        self.toward: IsakmpSa | None = None  # an SA with whoever is to be reached
         self.vendors: frozenset[Vendor] = frozenset()
         self.nat = NatSituation()
         self._keys: Phase1Keys | None = None
         self._complained = False
         self._early: list[tuple[bytes, Transport]] = []  # datagrams
         self._heard: list[NotifyType] = []
+        self._unreachable: Unreachable | None = None
 
     @property
     def entropy(self) -> Entropy:
@@ -114,9 +118,14 @@ class Phase1Exchange(Exchange):
         return self.peer.local_id or Identity.of_address(self.transport.local)
 
     @property
+    def goal(self) -> str:
+        """Name whom an initiator wants to reach."""
+        return goal(self.peer, self.name, self.toward)
+
+    @property
     def first_contact(self) -> bool:
         """Tell whether we hold no SA with this peer."""
-        return self.owner.shares_nothing_with(self.peer)
+        return self.owner.shares_nothing_with(self.peer, self.transport)
 
     @property
     def _speaks_nat_traversal(self) -> bool:
@@ -216,7 +225,8 @@ class Phase1Exchange(Exchange):
     def float_transport(self) -> None:
         """Go on between the NAT-T ports (RFC 3947 section 4)."""
         port = self.context.nat_t_port
-        self.transport = self.transport.floated(port, port)
+        if not self.transport.encapsulated:
+            self.transport = self.transport.floated(port, port)
 
     # Ending
 
@@ -368,6 +378,10 @@ class Phase1Exchange(Exchange):
             f"{self.name}: {self.transport.peer} says {notify} (unauthenticated){cause}"
         )
 
+    def unreachable(self, kind: Unreachable) -> None:
+        """Keep what an ICMP error says for the sentence at the end; it decides nothing."""
+        self._unreachable = kind
+
     def heard_unreadable(self, octets: bytes, at: Transport) -> None:
         """Note that the peer sent what only the SA we are still making can protect.
 
@@ -401,6 +415,9 @@ class Phase1Exchange(Exchange):
             silent = self.transport.encapsulated and not self.hint
             blocked = "a firewall drops UDP port 4500, or " if silent else ""
             return blocked + self._keys_differ()
+        if self._unreachable is not None and not self.hint:
+            port = self.transport.remote_port
+            return f"ICMP says of UDP port {port} there: {self._unreachable.value}"
         if self.initiator and self.step == 0 and not self.hint:
             return (
                 f"nobody answers on UDP port {self.transport.remote_port}: the peer is down, "

@@ -42,15 +42,15 @@ G = TypeVar("G", bound=Generation)
 
 
 def settle(new: G, others: Iterable[G], bury: Callable[[G, G], None]) -> None:
-    """Mark what gives way among a new SA and those for the same purpose; ``bury(heir, old)`` it
-    where this end is to delete it.
+    """Mark what gives way among a new SA and those for the same purpose, and ``bury(heir, old)``.
+
+    Whether this end is to delete it, and when, ``deletes`` and ``linger`` tell.
     """
     for other in others:
         heir, old = (other, new) if gives_way(new, other) else (new, other)
         if old is new and heir.replaced:
             continue  # what gives way itself takes nobody's place
-        if deletes(heir, old):
-            bury(heir, old)
+        bury(heir, old)
         old.replaced = True
 
 

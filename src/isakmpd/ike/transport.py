@@ -28,3 +28,12 @@ class Transport:
     def peer(self) -> str:
         """Print the peer as logs show it: address and port."""
         return f"{self.remote}:{self.remote_port}"
+
+    @property
+    def place(self) -> tuple[Address, int]:
+        """Give the peer's address and port."""
+        return self.remote, self.remote_port
+
+    def toward(self, place: tuple[Address, int]) -> Transport:
+        """Go on to a peer that is elsewhere."""
+        return replace(self, remote=place[0], remote_port=place[1])
