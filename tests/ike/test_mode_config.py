@@ -518,13 +518,16 @@ def test_shutting_down_takes_it_back() -> None:
     assert assigned(daemon) == []
 
 
-def test_shutting_down_in_the_middle_begins_no_quick_mode() -> None:
+@pytest.mark.parametrize("local_id", [True, False])
+def test_shutting_down_in_the_middle_begins_no_quick_mode(local_id: bool) -> None:
     """What waited for mode config waits for nothing any more."""
-    daemon, _, _ = asked()
+    daemon, peer = Daemon(client(local_id=local_id)), a_peer()
+    begin_main_mode(daemon, peer)
     daemon.engine.shutdown(daemon.now)
     said = daemon.passes(100.0)
     assert {exchange_of(octets) for _, octets in said} == {ExchangeType.INFO}
     assert daemon.engine.deadline() is None
+    assert daemon.log == ["peer: mode config with 192.0.2.2:500 failed: shutting down"]
 
 
 @pytest.mark.parametrize("vendor", [Vendor.ACKNOWLEDGED_DELETES, Vendor.OPENBSD])

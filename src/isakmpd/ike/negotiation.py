@@ -242,6 +242,8 @@ class Negotiation:
 
     def mode_configured(self, sa: IsakmpSa) -> None:
         """Begin the quick modes that waited for phase 1 and mode config."""
+        if self.correspondence.leaving:
+            return
         channel = self._channel(sa)
         if channel is None:
             reason = "the ISAKMP SA has ended before mode config did"
