@@ -39,6 +39,7 @@ IPCOMP: Sections = {
     "own-ipcomp": {"PROTOCOL_ID": "IPCOMP", "Transforms": "ipcomp-xf"},
     "ipcomp-xf": {"TRANSFORM_ID": "DEFLATE", "ENCAPSULATION_MODE": "TUNNEL"},
 }
+OWN_TRANSFORM = merged(HAND_MADE_SUITE)["own-xf"]
 BUNDLE = (HAND_MADE_SUITE, AH, IPCOMP)
 
 

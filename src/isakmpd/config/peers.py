@@ -42,6 +42,7 @@ def peer(section: Section) -> Peer:
         hmac_block=_hmac_block(section),
         mode_config=_MODE_CONFIG in section.flags(_MODE_CONFIG),
     )
+    _check_offer(configuration, found)
     _check_key(section, found)
     return found
 
@@ -75,25 +76,31 @@ def _offer(configuration: Section) -> tuple[ExchangeType, tuple[Phase1Transform,
         configuration, "Transforms", "transform", phase_1_transform, main_mode_names()
     )
     if exchange_type is ExchangeType.AGGRESSIVE:
-        _check_aggressive(configuration, transforms)
+        _warn_of_aggressive_mode(configuration, transforms)
     return exchange_type, transforms
 
 
-def _check_aggressive(configuration: Section, transforms: tuple[Phase1Transform, ...]) -> None:
-    """Demand one group, whose KE the first message carries, and warn of what that message tells."""
-    offered = [transform for transform in transforms if not transform.has_any]
-    if len({transform.group for transform in offered}) > 1:
-        groups = ", ".join(f"[{each.section}] {each.group}" for each in offered)
-        raise configuration.fault(
-            "Transforms",
-            "an offer in aggressive mode has room for one GROUP_DESCRIPTION; expected the same in"
-            f" all, not {groups}",
-        )
+def _warn_of_aggressive_mode(
+    configuration: Section, transforms: tuple[Phase1Transform, ...]
+) -> None:
     if any(each.authentication in (AuthenticationMethod.PRE_SHARED, None) for each in transforms):
         configuration.warn(
             "EXCHANGE_TYPE",
             "in aggressive mode whoever asks is told a hash of the pre-shared key and can try"
             " keys against it offline (CVE-2002-1623): expected ID_PROT, or a long random key",
+        )
+
+
+def _check_offer(configuration: Section, peer: Peer) -> None:
+    """Demand one group of a peer called in aggressive mode, whose first message carries a KE."""
+    offered = peer.offered_transforms
+    called = peer.address is not None and peer.exchange_type is ExchangeType.AGGRESSIVE
+    if called and len({transform.group for transform in offered}) > 1:
+        groups = ", ".join(f"[{each.section}] {each.group}" for each in offered)
+        raise configuration.fault(
+            "Transforms",
+            "an offer in aggressive mode has room for one GROUP_DESCRIPTION; expected the same in"
+            f" all, not {groups}",
         )
 
 
