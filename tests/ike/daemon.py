@@ -14,6 +14,7 @@ from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.memory import MemoryStack
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.numbers import ExchangeType
 
@@ -85,7 +86,7 @@ def configuration(
     phase_1: str = "",
     key: str = "mekmitasdigoat",
     mirrored: bool = False,
-    peer: IPv4Address | None = None,
+    peer: Address | None = None,
 ) -> Configuration:
     """A gateway that only answers, or one that begins by itself.
 
@@ -120,7 +121,8 @@ class Daemon:
         config: Configuration,
         *,
         entropy: Entropy | None = None,
-        address: IPv4Address = DAEMON,
+        address: Address = DAEMON,
+        nat_traversal: bool = True,
     ) -> None:
         self.now = 1000.0
         entropy = entropy or SeededEntropy(f"daemon at {address}")
@@ -131,6 +133,7 @@ class Daemon:
             entropy,
             usage=self.stack.usage,
             local_address=lambda _peer: address,
+            nat_traversal=nat_traversal,
         )
         self.address = address
         self.log: list[str] = []
@@ -147,7 +150,7 @@ class Daemon:
         self,
         octets: bytes,
         *,
-        source: IPv4Address = PEER,
+        source: Address = PEER,
         port: int = 500,
         local_port: int | None = None,
     ) -> list[bytes]:
@@ -159,14 +162,14 @@ class Daemon:
         self._settle()
         return [send.octets for send in self.sent()]
 
-    def answers(self, octets: bytes, *, port: int = 500) -> bytes:
+    def answers(self, octets: bytes, *, port: int = 500, source: Address = PEER) -> bytes:
         """Deliver a datagram and give its one answer, which returns where it came from.
 
         Informational messages are no answer; what the daemon adds of them is its own business.
         """
         self.sent()
         own = 4500 if port != 500 else 500
-        at = Transport(self.address, own, PEER, port, encapsulated=own == 4500)
+        at = Transport(self.address, own, source, port, encapsulated=own == 4500)
         self.engine.receive(octets, at, self.now)
         self._settle()
         (send,) = [send for send in self.sent() if not _informational(send.octets)]

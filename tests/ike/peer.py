@@ -10,7 +10,6 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from isakmpd.crypto.groups import public_length
 from isakmpd.crypto.modp import prime
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import Header, decode_header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (
@@ -38,6 +38,7 @@ from isakmpd.wire.payloads import (
     Identification,
     KeyExchange,
     NatDiscovery,
+    NatDiscoveryDraft,
     Nonce,
     Notification,
     Payload,
@@ -56,14 +57,20 @@ HASHES = {
     HashAlgorithm.SHA2_384: "sha384",
     HashAlgorithm.SHA2_512: "sha512",
 }
+NAT_T_VENDORS = (
+    Vendor.NAT_T_RFC,
+    Vendor.NAT_T_DRAFT_03,
+    Vendor.NAT_T_DRAFT_02,
+    Vendor.NAT_T_DRAFT_02_PLAIN,
+)
 
 
 @dataclass
 class Peer:
     """One end of a conversation; what it says next depends on what it heard."""
 
-    address: IPv4Address
-    remote: IPv4Address
+    address: Address
+    remote: Address
     key: bytes = b"mekmitasdigoat"
     offer: Phase1 = field(default_factory=Phase1)
     vendors: tuple[bytes, ...] = (Vendor.NAT_T_RFC.value, Vendor.DPD.value)
@@ -73,8 +80,9 @@ class Peer:
     nonce: bytes = b"the peer's nonce"
     port: int = 500
     remote_port: int = 500
-    private_address: IPv4Address | None = None  # behind a NAT, where it differs from ``address``
-    remote_private_address: IPv4Address | None = None  # likewise the daemon's
+    private_address: Address | None = None  # behind a NAT, where it differs from ``address``
+    remote_private_address: Address | None = None  # likewise the daemon's
+    floated: bool = False  # to the NAT-T ports: 4500 in place of 500
     hmac_block: int | None = None  # where it is not the hash's own
 
     def __post_init__(self) -> None:
@@ -358,28 +366,36 @@ class Peer:
         self.check_hash(chain, chain.body_of(Identification), of_initiator=of_initiator)
         self.daemon_id = chain.one(Identification).identity
 
-    def nat_d(self, address: IPv4Address, port: int) -> NatDiscovery:
-        """HASH(CKY-I | CKY-R | address | port)."""
-        return NatDiscovery(self.digest(*self.cookies, address.packed, port.to_bytes(2)))
+    def nat_d(self, address: Address, port: int) -> NatDiscovery:
+        """HASH(CKY-I | CKY-R | address | port), under the number of the RFC or of its drafts."""
+        kind = NatDiscovery if self._both(Vendor.NAT_T_RFC) else NatDiscoveryDraft
+        return kind(self.digest(*self.cookies, address.packed, port.to_bytes(2)))
+
+    def _both(self, vendor: Vendor) -> bool:
+        return vendor.value in self.vendors and vendor.value in self.heard_vendors
 
     @property
     def nat_t(self) -> bool:
-        """Both ends announced RFC 3947."""
-        announced = Vendor.NAT_T_RFC.value
-        return announced in self.vendors and announced in self.heard_vendors
+        """Both ends announced RFC 3947, or one draft."""
+        return any(map(self._both, NAT_T_VENDORS))
 
     def nat_discovery(self) -> tuple[Payload, ...]:
         """The remote end first, then our own as we know it."""
         if not self.nat_t:
             return ()
         own = self.private_address or self.address
-        return (self.nat_d(self.remote, self.remote_port), self.nat_d(own, self.port))
+        shift = 4000 if self.floated else 0
+        return (
+            self.nat_d(self.remote, self.remote_port + shift),
+            self.nat_d(own, self.port + shift),
+        )
 
     def check_nat_discovery(self, chain: Chain) -> None:
         """The daemon names our end as it sees it first, then its own; nothing unless agreed."""
+        shift = 4000 if self.floated else 0
         expected = [
-            self.nat_d(self.address, self.port),
-            self.nat_d(self.remote_private_address or self.remote, self.remote_port),
+            self.nat_d(self.address, self.port + shift),
+            self.nat_d(self.remote_private_address or self.remote, self.remote_port + shift),
         ]
         assert chain.all(NatDiscovery) == (expected if self.nat_t else [])
 

@@ -25,7 +25,7 @@ def hashes(transport: Transport) -> tuple[bytes, bytes]:
 
 def found(seen: tuple[bytes, ...], at: Transport) -> NatSituation:
     """What an end concludes from the hashes it was sent."""
-    return detect(seen, hashes(at), Dialect.RFC)
+    return detect(seen, [hashes(at)], Dialect.RFC)
 
 
 def test_the_hash_covers_cookies_address_and_port() -> None:

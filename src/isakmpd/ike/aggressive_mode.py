@@ -92,6 +92,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
         key = x.unknowable_key(initiator_id)
     keys = x.derive(choice, agree(own, peers, initiator=False), sa_body, key, initiator_body)
     identity = Identification.of(x.local_id)
+    began_at = x.transport
     message = await Turn(
         (
             answer,
@@ -106,5 +107,5 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
         then_sealed=keys.sealing(),
         proof=keys.verify_hash_i,
     )
-    x.detect_nat(choice, message)
+    x.detect_nat(choice, message, began_at)
     x.complete(keys, peer_identity.accept(x, initiator_id))

@@ -89,10 +89,19 @@ def hashes_of_ends(
     )
 
 
-def detect(seen: Sequence[bytes], ends: tuple[bytes, bytes], dialect: Dialect) -> NatSituation:
-    """Compare the hashes the peer sent with ours; without any there is no NAT to speak of."""
+def detect(
+    seen: Sequence[bytes], ends: Sequence[tuple[bytes, bytes]], dialect: Dialect
+) -> NatSituation:
+    """Compare the hashes the peer sent with ours; without any there is no NAT to speak of.
+
+    ``ends`` hashes them as they are, and as they were where the peer may still mean that: some
+    hash the ports they are about to leave, others those they go to.
+    """
     if not seen:
         return NatSituation(dialect=dialect)
-    remote, local = ends
     # The first names our end as the peer sees it, the others the ends the peer may have.
-    return NatSituation(local not in seen[:1], remote not in seen[1:], dialect)
+    return NatSituation(
+        not any(local in seen[:1] for _, local in ends),
+        not any(remote in seen[1:] for remote, _ in ends),
+        dialect,
+    )

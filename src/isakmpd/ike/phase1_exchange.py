@@ -172,7 +172,7 @@ class Phase1Exchange(Exchange):
             f"[{self.peer.section}]:Authentication decides)",
         )
         secret = Secret(self.entropy(_UNKNOWABLE))
-        return PeerKey(secret, KeyOrigin(self.peer.section, shared=False))
+        return PeerKey(secret, KeyOrigin(shared=False))
 
     def derive(
         self,
@@ -211,12 +211,12 @@ class Phase1Exchange(Exchange):
             return ()
         return tuple(map(dialect.nat_d, self._ends(choice, self.transport)))
 
-    def detect_nat(self, choice: Phase1Choice, message: Chain) -> None:
-        """Hold the addresses and ports the peer sees against those we see."""
+    def detect_nat(self, choice: Phase1Choice, message: Chain, *earlier: Transport) -> None:
+        """Hold the addresses and ports the peer sees against those we see, or saw ``earlier``."""
         dialect = self.nat_dialect
         if dialect is not None:
-            seen = dialect.hashes(message)
-            self.nat = nat_traversal.detect(seen, self._ends(choice, self.transport), dialect)
+            ends = [self._ends(choice, transport) for transport in (self.transport, *earlier)]
+            self.nat = nat_traversal.detect(dialect.hashes(message), ends, dialect)
 
     def _ends(self, choice: Phase1Choice, transport: Transport) -> tuple[bytes, bytes]:
         cookies = self.initiator_cookie, self.responder_cookie
@@ -295,6 +295,7 @@ class Phase1Exchange(Exchange):
             self.began,
             self.context.now,
             shared_key=keys.key.origin.shared,
+            key_section=keys.key.origin.stored_for,
         )
 
     def receive(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:

@@ -15,10 +15,10 @@ _NAMED = (IdType.IPV4_ADDR, IdType.IPV6_ADDR, IdType.FQDN, IdType.USER_FQDN)
 
 @dataclass(frozen=True, slots=True)
 class KeyOrigin:
-    """Say whose Authentication a key is, and whether many peers share it."""
+    """Say whether many peers share a key, and which identity or address it is stored for, if so."""
 
-    section: str
     shared: bool
+    stored_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ def _find(configuration: Configuration, peer: Peer, name: str | None) -> PeerKey
     stored = configuration.keys_by_id.get(name) if name is not None else None
     if name is None or stored is None:
         return own
-    return PeerKey(stored, KeyOrigin(name, shared=False))
+    return PeerKey(stored, KeyOrigin(shared=False, stored_for=name))
 
 
 def _own(peer: Peer) -> PeerKey | None:
     if peer.pre_shared_key is None:
         return None
-    return PeerKey(peer.pre_shared_key, KeyOrigin(peer.section, shared=peer.address is None))
+    return PeerKey(peer.pre_shared_key, KeyOrigin(shared=peer.address is None))
 
 
 def _name(identity: Identity) -> str | None:

@@ -44,6 +44,7 @@ class IsakmpSa:
     began: float  # when the exchange that made it did
     established: float
     shared_key: bool = False  # many peers hold the key that proved ``remote_id``
+    key_section: str = ""  # that holds the key, where it is stored for an identity or address
     peer_key: str = ""  # names the peer as no other is named, wherever it moves
     replaced: bool = False
     soft_due: float | None = None
@@ -60,7 +61,8 @@ class IsakmpSa:
         if not self.peer_key:
             place = "" if self.id_distinguishes else f" at {self.transport.peer}"
             subject = f"{self.remote_id.type} {_unambiguous(self.remote_id)}"
-            self.peer_key = f"{self.name} {subject}{place}"
+            holder = f" by the key of {self.key_section}" if self.key_section else ""
+            self.peer_key = f"{self.name} {subject}{holder}{place}"
 
     @property
     def name(self) -> str:
