@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,9 +26,17 @@ class StaticGateway:
         run_directory: Path,
         flows: list[dict[str, Any]],
         ports: tuple[int, int] = (500, 4500),
+        guards: Sequence[dict[str, Any]] = (),
+        assigned: Sequence[str] = (),
     ) -> None:
         run_directory.mkdir(exist_ok=True)
-        wanted = {"run_directory": str(run_directory), "flows": flows, "ports": ports}
+        wanted = {
+            "run_directory": str(run_directory),
+            "flows": flows,
+            "ports": ports,
+            "guards": guards,
+            "assigned": assigned,
+        }
         self._process = subprocess.Popen(
             [*namespace.prefix(), sys.executable, str(PROGRAM), json.dumps(wanted)],
             stdin=subprocess.PIPE,
@@ -48,11 +56,11 @@ class StaticGateway:
         self._finish()
         raise AssertionError(f"the gateway did not start: {self.notes}")
 
-    def status(self) -> dict[str, Any]:
-        """Ask what was carried and dropped."""
+    def status(self, install: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Ask what was carried, dropped and reported, after installing a flow."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(file=self._process.stdin, flush=True)
+        print(json.dumps(install) if install else "", file=self._process.stdin, flush=True)
         found = json.loads(self._process.stdout.readline())
         assert isinstance(found, dict)
         return found
@@ -61,6 +69,7 @@ class StaticGateway:
         """Tell what was carried and dropped, but for the router's own IPv6 multicast."""
         found = self.status()
         found["drops"].pop("no flow", None)
+        del found["reports"]
         return found
 
     def cpu_seconds(self) -> float:
@@ -113,6 +122,7 @@ def mirrored(one: dict[str, Any]) -> dict[str, Any]:
     turned = dict(one)
     for this, that in (("here", "there"), ("local", "remote"), ("local_port", "remote_port")):
         turned[this], turned[that] = one.get(that, 0), one.get(this, 0)
+    turned["mirrored"] = not one.get("mirrored", False)
     return turned
 
 

@@ -1,7 +1,7 @@
 """A process that runs the data plane with keys given by hand, for tests before and beside IKE.
 
-It takes one JSON argument, prints "ready", then prints what it carried for every line it reads;
-at end of input it stops cleanly.
+It takes one JSON argument, prints "ready", then prints what it carried for every line it reads,
+having installed the flow that the line describes, if any; at end of input it stops cleanly.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from isakmpd.daemon.data_plane import DataPlane, Surroundings
 from isakmpd.daemon.udp import Ports, Receivers, UdpSockets
 from isakmpd.ike.ipsec import (
     Answer,
+    Assign,
+    Assignment,
     Direction,
     Done,
     Event,
     Flow,
+    Guard,
     InstallFlow,
     InstallSa,
+    OriginalAddresses,
     SaKey,
     SaKeys,
     Selector,
@@ -65,6 +69,11 @@ def keys(algorithm: str, towards: str) -> SaKeys:
     return SaKeys(transform, auth, source.randbytes(encryption), source.randbytes(authentication))
 
 
+def _towards(flow: dict[str, Any]) -> Direction:
+    """Name the direction whose keys both ends call the first ones."""
+    return Direction.INBOUND if flow.get("mirrored") else Direction.OUTBOUND
+
+
 def associations(flow: dict[str, Any]) -> tuple[SimplexSa, SimplexSa]:
     """Give the outbound and inbound SA of a flow described in JSON, seen from this end."""
     here, there = ip_address(flow["here"]), ip_address(flow["there"])
@@ -76,25 +85,39 @@ def associations(flow: dict[str, Any]) -> tuple[SimplexSa, SimplexSa]:
         flow.get("remote_port", 0),
     )
     ends = ((Direction.OUTBOUND, there, here), (Direction.INBOUND, here, there))
+    mode = EncapsulationMode.TRANSPORT if flow.get("transport") else EncapsulationMode.TUNNEL
+    originals = [ip_address(end) for end in flow.get("originals", ())]
+    number = flow.get("number", 0)
     outbound, inbound = (
         SimplexSa(
-            SaKey(direction, destination, 0x1000 + flow.get("number", 0)),
+            SaKey(direction, destination, 0x1000 + number),
             source,
-            keys(flow["algorithm"], str(destination)),
-            EncapsulationMode.TUNNEL,
+            keys(flow["algorithm"], f"{direction is _towards(flow)} {number}"),
+            mode,
             selector,
             64,
-            UdpEncapsulation(4500, 4500) if flow.get("udp") else None,
+            UdpEncapsulation(4500, flow.get("udp_port", 4500)) if flow.get("udp") else None,
+            originals=OriginalAddresses(*originals) if originals else None,
         )
         for direction, destination, source in ends
     )
     return outbound, inbound
 
 
-def open_gateway(wanted: dict[str, Any]) -> tuple[DataPlane, UdpSockets]:
-    """Open the data plane with UDP 4500 beside it, and install the flows wanted."""
+def install(plane: DataPlane, flow: dict[str, Any], now: float) -> None:
+    """Install both SAs of a flow, and the flow."""
+    outbound, inbound = associations(flow)
+    plane.submit(InstallSa(1, inbound), now)
+    plane.submit(InstallSa(2, outbound), now)
+    one = Flow(outbound.selector, flow.get("peer", ""))
+    plane.submit(InstallFlow(3, one, (outbound.key,), "static"), now)
+
+
+def open_gateway(
+    wanted: dict[str, Any], reports: list[Answer | Event]
+) -> tuple[DataPlane, UdpSockets]:
+    """Open the data plane with UDP 4500 beside it, and install what is wanted."""
     loop = asyncio.get_running_loop()
-    reports: list[Answer | Event] = []
 
     def log(line: str) -> None:
         print(line, flush=True)  # noqa: T201
@@ -113,13 +136,13 @@ def open_gateway(wanted: dict[str, Any]) -> tuple[DataPlane, UdpSockets]:
     )
     for failure in udp.listen():
         raise SystemExit(failure)
+    for assigned in wanted["assigned"]:
+        plane.submit(Assign(4, "static", Assignment((ip_network(assigned),))), loop.time())
+    for guard in wanted["guards"]:
+        selector = associations(guard)[0].selector
+        plane.submit(Guard(5, selector, "static", hold=guard.get("hold", False)), loop.time())
     for flow in wanted["flows"]:
-        outbound, inbound = associations(flow)
-        plane.submit(InstallSa(1, inbound), loop.time())
-        plane.submit(InstallSa(2, outbound), loop.time())
-        plane.submit(
-            InstallFlow(3, Flow(outbound.selector), (outbound.key,), "static"), loop.time()
-        )
+        install(plane, flow, loop.time())
     if any(not isinstance(answer, Done) for answer in reports):
         raise SystemExit(f"refused: {reports}")
     plane.begun()
@@ -129,19 +152,26 @@ def open_gateway(wanted: dict[str, Any]) -> tuple[DataPlane, UdpSockets]:
 async def main() -> None:
     """Run until end of input."""
     wanted = json.loads(sys.argv[1])
-    plane, udp = open_gateway(wanted)
+    reports: list[Answer | Event] = []
+    plane, udp = open_gateway(wanted, reports)
+    reports.clear()
     inbound = [associations(flow)[1].key for flow in wanted["flows"]]
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
 
     def answer() -> None:
-        if not sys.stdin.readline():
+        line = sys.stdin.readline()
+        if not line:
             loop.remove_reader(0)
             ended.set_result(None)
             return
+        if line.strip():
+            install(plane, json.loads(line), loop.time())
         usages = [plane.usage(key) for key in inbound]
         packets = [usage.packets for usage in usages if usage is not None]
-        print(json.dumps({"drops": dict(plane.drops), "packets": packets}), flush=True)  # noqa: T201
+        said = [f"{report}" for report in reports]
+        known = {"drops": dict(plane.drops), "packets": packets, "reports": said}
+        print(json.dumps(known), flush=True)  # noqa: T201
 
     loop.add_reader(0, answer)
     print(f"ready {plane.device}", flush=True)  # noqa: T201

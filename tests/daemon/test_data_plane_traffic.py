@@ -65,7 +65,8 @@ def test_the_gateway_itself_is_protected_when_it_speaks_from_its_lan(lab: TwoGat
     prove_encrypted(capture.packets, inner=INNER, pattern=PATTERN, sent=2, received=2)
 
 
-def test_ipv6_inside_ipv4(lab: TwoGateways) -> None:
+@pytest.mark.parametrize("udp", [False, True], ids=["raw", "UDP"])
+def test_ipv6_inside_ipv4(lab: TwoGateways, udp: bool) -> None:
     nets = {"west": "fd01::/64", "east": "fd02::/64"}
     for gateway, host, net in (
         (lab.west, lab.west_host, "fd01::"),
@@ -73,10 +74,10 @@ def test_ipv6_inside_ipv4(lab: TwoGateways) -> None:
     ):
         for namespace, end in ((gateway, "1"), (host, "10")):
             namespace.sysctl("ipv6.conf.lan.disable_ipv6", 0)
-            namespace.address(f"fe80::{end}/64", "lan")  # routers solicit neighbours from it
-            namespace.address(f"{net}{end}/64", "lan")
-        host.ip("-6", "route", "add", "default", "via", f"{net}1")
-    with tunnel(lab, flow(nets["west"], nets["east"])), lab.capture() as capture:
+            for address in (f"fe80::{end}", f"{net}{end}"):  # routers solicit from the first
+                namespace.ip("address", "replace", f"{address}/64", "dev", "lan", "nodad")
+        host.ip("-6", "route", "replace", "default", "via", f"{net}1")
+    with tunnel(lab, flow(nets["west"], nets["east"], udp=udp)), lab.capture() as capture:
         echoes = ping(lab.west_host, "fd02::10", lab.folder, count=2)
     assert echoes.received == 2
     prove_encrypted(
