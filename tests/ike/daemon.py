@@ -144,7 +144,7 @@ class Daemon:
         self.keepalives = 0
         self._sent: list[Send] = []
         self.engine.start(self.now)
-        self._settle()
+        self.settle()
 
     def hears(
         self,
@@ -159,7 +159,7 @@ class Daemon:
         own = local_port or (4500 if port == 4500 else 500)
         at = Transport(self.address, own, source, port, encapsulated=own == 4500)
         self.engine.receive(octets, at, self.now)
-        self._settle()
+        self.settle()
         return [send.octets for send in self.sent()]
 
     def answers(self, octets: bytes, *, port: int = 500, source: Address = PEER) -> bytes:
@@ -171,7 +171,7 @@ class Daemon:
         own = 4500 if port != 500 else 500
         at = Transport(self.address, own, source, port, encapsulated=own == 4500)
         self.engine.receive(octets, at, self.now)
-        self._settle()
+        self.settle()
         (send,) = [send for send in self.sent() if not _informational(send.octets)]
         assert send.transport == at, self.log
         return send.octets
@@ -184,12 +184,12 @@ class Daemon:
     def passes(self, seconds: float) -> list[tuple[float, bytes]]:
         """Let time pass and give what was sent, with the seconds that had passed."""
         began, until = self.now, self.now + seconds
-        self._settle()
+        self.settle()
         found = [(0.0, send.octets) for send in self.sent()]
         while (due := self.engine.deadline()) is not None and due <= until:
             self.now = max(self.now, due)
             self.engine.tick(self.now)
-            self._settle()
+            self.settle()
             found += [(round(self.now - began, 3), send.octets) for send in self.sent()]
         self.now = until
         return found
@@ -218,7 +218,8 @@ class Daemon:
         """What everybody sees in the log."""
         return self.log[since:]
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
+        """Carry out what is to be done, with what follows from it."""
         while True:
             for output in self.engine.drain():
                 self._carry_out(output)

@@ -262,8 +262,10 @@ class Peer:
         payloads = (self.sa(), KeyExchange(self.public), Nonce(self.nonce), self.own_id)
         return self.clear(*payloads, *self.announced(), *more, exchange=ExchangeType.AGGRESSIVE)
 
-    def am3(self, am2: bytes, *more: Payload, encrypted: bool = True) -> bytes:
-        """HDR[*], HASH_I."""
+    def am3(
+        self, am2: bytes, *more: Payload, encrypted: bool = True, floats: bool = False
+    ) -> bytes:
+        """HDR[*], HASH_I; ``floats`` hashes the NAT-T ports already."""
         header, _ = decode_header(am2)
         assert header.exchange_type == ExchangeType.AGGRESSIVE
         self.cookies = header.initiator_cookie, header.responder_cookie
@@ -275,6 +277,7 @@ class Peer:
         self.check_hash(chain, chain.body_of(Identification), of_initiator=False)
         self.daemon_id = chain.one(Identification).identity
         proof = Hash(self.proof(of_initiator=True, sa=self.sa_body, identity=self.own_id.body()))
+        self.floated = floats
         payloads = (proof, *self.nat_discovery(), *more)
         if not encrypted:
             return self.clear(*payloads, exchange=ExchangeType.AGGRESSIVE)

@@ -394,6 +394,6 @@ def test_only_what_proves_itself_moves_the_exchange() -> None:
     elsewhere = IPv4Address("198.51.100.7")
     mm3 = peer.mm3(mm2)
     daemon.engine.receive(mm3, Transport(DAEMON, 500, elsewhere, 61000), daemon.now)
-    daemon._settle()
+    daemon.settle()
     (mm4,) = daemon.sent()
     assert (mm4.transport.remote, mm4.transport.remote_port) == (PEER, 500)
