@@ -6,7 +6,7 @@ import pytest
 
 from isakmpd.config.model import Configuration
 from isakmpd.config.read import parse
-from isakmpd.ike.reconfiguration import no_longer_kept_up, withdrawn_connections, withdrawn_peers
+from isakmpd.ike.reconfiguration import no_longer_wanted, withdrawn_connections, withdrawn_peers
 
 TEXT = """\
 [Phase 1]
@@ -58,7 +58,7 @@ def taken_away(*changes: tuple[str, str]) -> tuple[list[str], list[str], list[st
     return (
         withdrawn_connections(before, after),
         withdrawn_peers(before, after),
-        no_longer_kept_up(before, after),
+        no_longer_wanted(before, after),
     )
 
 

@@ -52,6 +52,10 @@ class Connections:
         watched = self._watched.get(name)
         return watched is not None and watched.kept_up
 
+    def cares_for(self, name: str) -> bool:
+        """Tell whether the connection is to be up, whatever happens or on demand."""
+        return name in self._watched
+
     def on_demand(self, name: str) -> bool:
         """Tell whether the connection is to be up while there are packets for it."""
         watched = self._watched.get(name)

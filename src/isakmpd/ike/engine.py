@@ -11,11 +11,17 @@ from isakmpd.ike.nat_traversal import NAT_T_PORT
 from isakmpd.ike.negotiation import LocalAddress, Negotiation, Usage
 from isakmpd.ike.outputs import Output
 from isakmpd.ike.phase1_exchange import Phase1Exchange
-from isakmpd.ike.reconfiguration import no_longer_kept_up, withdrawn_connections, withdrawn_peers
+from isakmpd.ike.reconfiguration import (
+    no_longer_wanted,
+    wanted,
+    withdrawn_connections,
+    withdrawn_peers,
+)
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.snapshot_of import snapshot_of
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
+from isakmpd.wire.addresses import Address
 
 
 class Engine:
@@ -65,20 +71,20 @@ class Engine:
         """
         self._at(now)
         before, self._context.configuration = self._context.configuration, configuration
+        cared_for = self._negotiation.connections
+        down = {name for name in wanted(before) if not cared_for.cares_for(name)}
         connections = withdrawn_connections(before, configuration)
         for name in connections:
             if self._remove(name):
                 self._context.verbose(f"{name}: the configuration has withdrawn it, its SAs go")
         for name in withdrawn_peers(before, configuration):
             self._negotiation.withdraw_peer(name)
-        for name in no_longer_kept_up(before, configuration):
-            self._negotiation.connections.forget(name)
+        for name in no_longer_wanted(before, configuration):
+            cared_for.forget(name)
         self._negotiation.guards.configure()
-        listed = {n for n, one in before.connections.items() if one.always_up or one.on_demand}
-        left_down = set() if resume else listed.difference(connections)
-        self._negotiation.connections.configure(left_down)
+        cared_for.configure(set() if resume else down.difference(connections))
         for name in connections:
-            self._negotiation.connections.check_soon(name)
+            cared_for.check_soon(name)
         if resume and self._context.general.renegotiate_on_hup:
             for pair in self._negotiation.ipsec_sas:
                 self._negotiation.ipsec_sas.expire_softly(pair)
@@ -102,11 +108,11 @@ class Engine:
         else:
             self._negotiation.ipsec_sas.on_event(message)
 
-    def unreachable(self, transport: Transport, kind: Unreachable, now: float) -> None:
-        """Hear, unauthenticated, that a datagram we sent did not arrive: it explains, no more."""
+    def unreachable(self, remote: Address, port: int, kind: Unreachable, now: float) -> None:
+        """Hear, unauthenticated, that what we sent there did not arrive: it explains, no more."""
         self._at(now)
         for exchange in self._negotiation.exchanges:
-            if isinstance(exchange, Phase1Exchange) and exchange.transport.place == transport.place:
+            if isinstance(exchange, Phase1Exchange) and exchange.transport.place == (remote, port):
                 exchange.unreachable(kind)
 
     def tick(self, now: float) -> None:

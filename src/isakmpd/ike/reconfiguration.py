@@ -27,10 +27,20 @@ def withdrawn_peers(before: Configuration, after: Configuration) -> list[str]:
     ]
 
 
-def no_longer_kept_up(before: Configuration, after: Configuration) -> list[str]:
-    """Name the connections that were to be up and need not any more."""
-    kept = {name for name, connection in after.connections.items() if connection.always_up}
-    return [name for name, c in before.connections.items() if c.always_up and name not in kept]
+def no_longer_wanted(before: Configuration, after: Configuration) -> list[str]:
+    """Name the connections that were to be up, always or on demand, and need not any more."""
+    return [
+        name
+        for name, old in before.connections.items()
+        if (new := after.connections.get(name)) is None
+        or (old.always_up and not new.always_up)
+        or (old.on_demand and not new.on_demand)
+    ]
+
+
+def wanted(configuration: Configuration) -> set[str]:
+    """Name the connections that are to be up, always or on demand."""
+    return {n for n, one in configuration.connections.items() if one.always_up or one.on_demand}
 
 
 def _stands(old: Connection, new: Connection | None) -> bool:
@@ -40,7 +50,7 @@ def _stands(old: Connection, new: Connection | None) -> bool:
 
 
 def _listed(connection: Connection) -> bool:
-    return connection.always_up or connection.passive
+    return connection.listed or connection.always_up or connection.passive
 
 
 def _place(peer: Peer) -> tuple[object, ...]:

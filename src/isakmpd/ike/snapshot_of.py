@@ -78,6 +78,8 @@ def _ipsec(negotiation: Negotiation, pair: IpsecSa) -> IpsecSaSnapshot:
     flags = SaFlags.READY
     if negotiation.connections.watches(pair.name):
         flags |= SaFlags.STAYALIVE
+    if negotiation.connections.on_demand(pair.name):
+        flags |= SaFlags.ONDEMAND
     if pair.replaced:
         flags |= SaFlags.REPLACED
     if pair.outbound.udp is not None:
