@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from isakmpd.ike.phase2_proposal import check, choose, offer
+from isakmpd.ike.phase2_proposal import answer, check, offer
+from isakmpd.ike.phase2_selection import choose
+from isakmpd.ike.phase2_transform import Circumstances
 from isakmpd.ike.refused import Refused
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.numbers import (
@@ -22,6 +24,8 @@ SPI = b"\x0b\xad\xca\xfe"
 OWN_SPI = b"\x12\x34\x56\x78"
 SUITES = "QM-ESP-AES-256-SHA2-256-PFS-SUITE,QM-ESP-3DES-MD5-PFS-SUITE,QM-ESP-AESGCM-128-PFS-SUITE"
 LAN = configuration(suites=SUITES).connections["lan"]
+BARE = Circumstances()
+BEHIND_NAT = Circumstances(nat=True, nat_t_port=True)
 
 
 def proposed(*offers: Phase2) -> SecurityAssociation:
@@ -33,7 +37,7 @@ def proposed(*offers: Phase2) -> SecurityAssociation:
 
 def test_an_offer_has_a_proposal_for_each_suite() -> None:
     """Numbered from 1, as are their transforms, all with the one SPI."""
-    proposals = offer(LAN.suites, SPI, encapsulated=False).proposals
+    proposals = offer(LAN.suites, {Protocol.IPSEC_ESP: SPI}, BARE).proposals
     assert [(p.number, p.protocol, p.spi) for p in proposals] == [
         (number, Protocol.IPSEC_ESP, SPI) for number in (1, 2, 3)
     ]
@@ -47,7 +51,7 @@ def test_an_offer_has_a_proposal_for_each_suite() -> None:
 
 def test_an_offer_lists_attributes_in_the_originals_order() -> None:
     """Life, mode, authentication, group, key length."""
-    (first, *_) = offer(LAN.suites, SPI, encapsulated=False).proposals
+    (first, *_) = offer(LAN.suites, {Protocol.IPSEC_ESP: SPI}, BARE).proposals
     assert [(a.type, a.value) for a in first.transforms[0].attributes] == [
         (1, 1),
         (2, 1200),
@@ -58,18 +62,23 @@ def test_an_offer_lists_attributes_in_the_originals_order() -> None:
     ]
 
 
-@pytest.mark.parametrize("encapsulated", [False, True])
-def test_what_is_offered_is_accepted_by_the_same_configuration(encapsulated: bool) -> None:
-    """Each suite by itself, bare and in UDP."""
-    offered = offer(LAN.suites, SPI, encapsulated=encapsulated)
+@pytest.mark.parametrize("circumstances", [BARE, BEHIND_NAT, replace(BEHIND_NAT, drafts=True)])
+def test_what_is_offered_is_accepted_by_the_same_configuration(
+    circumstances: Circumstances,
+) -> None:
+    """Each suite by itself, bare and in UDP; the answer has our SPI and all else as it was."""
+    offered = offer(LAN.suites, {Protocol.IPSEC_ESP: SPI}, circumstances)
     for proposal in offered.proposals:
         alone = replace(offered, proposals=(proposal,))
-        answer, choice = choose(alone, LAN, OWN_SPI, key_exchange=True, encapsulated=encapsulated)
-        assert answer.proposals[0].spi == OWN_SPI
-        assert choice.peer_spi == SPI
-        ours = check(answer, LAN.suites, encapsulated=encapsulated)
-        assert ours == replace(choice, peer_spi=OWN_SPI)
+        choice = choose(alone, LAN, circumstances, key_exchange=True)
+        answered = answer(alone, choice, {Protocol.IPSEC_ESP: OWN_SPI})
+        assert answered == replace(alone, proposals=(replace(proposal, spi=OWN_SPI),))
+        assert choice.principal.peer_spi == SPI
+        ours = check(answered, LAN.suites, circumstances)
+        assert ours.protocols == (replace(choice.principal, peer_spi=OWN_SPI),)
+        assert (ours.group, ours.lifetimes) == (choice.group, choice.lifetimes)
         assert ours.mode == EncapsulationMode.TUNNEL
+        assert ours.in_udp is circumstances.nat
 
 
 def test_without_key_length_aes_means_128_bits() -> None:
@@ -78,33 +87,32 @@ def test_without_key_length_aes_means_128_bits() -> None:
         choose(
             proposed(Phase2(key_length=None, authentication=AuthenticationAlgorithm.HMAC_SHA2_256)),
             LAN,
-            OWN_SPI,
+            BARE,
             key_exchange=True,
-            encapsulated=False,
         )
     short = Phase2(EspTransform.AES_GCM_16, None, AuthenticationAlgorithm.NONE)
-    _, choice = choose(proposed(short), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
-    assert choice.key_length == 128
+    choice = choose(proposed(short), LAN, BARE, key_exchange=True)
+    assert choice.principal.key_length == 128
 
 
 def test_3des_may_repeat_its_only_key_length() -> None:
     """192 says nothing new."""
     offered = Phase2(EspTransform.TRIPLE_DES, 192, AuthenticationAlgorithm.HMAC_MD5)
-    _, choice = choose(proposed(offered), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
-    assert choice.key_length is None
+    choice = choose(proposed(offered), LAN, BARE, key_exchange=True)
+    assert choice.principal.key_length is None
 
 
 def test_3des_has_no_other_key_length() -> None:
     """Such a transform is passed over like any other that differs."""
     good = Phase2(EspTransform.TRIPLE_DES, None, AuthenticationAlgorithm.HMAC_MD5)
     odd = replace(good, key_length=128)
-    answer, _ = choose(proposed(odd, good), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
-    assert answer.proposals[0].transforms[0].attributes == good.attributes()
+    choice = choose(proposed(odd, good), LAN, BARE, key_exchange=True)
+    assert choice.principal.proposal.transforms[0].attributes == good.attributes()
     only_odd = configuration(suites="QM-ESP-3DES-MD5-PFS-SUITE").connections["lan"]
     with pytest.raises(
         Refused, match="KEY_LENGTH: got TRIPLE_DES with KEY_LENGTH 128, expected 192"
     ):
-        choose(proposed(odd), only_odd, OWN_SPI, key_exchange=True, encapsulated=False)
+        choose(proposed(odd), only_odd, BARE, key_exchange=True)
 
 
 def test_a_section_without_key_length_takes_what_the_cipher_has() -> None:
@@ -125,16 +133,10 @@ Life= LIFE_QUICK_MODE
     lan = configuration(suites="any-aes-suite", more=more).connections["lan"]
     for asked, taken in ((None, 128), (128, 128), (256, 256)):
         offered = proposed(Phase2(key_length=asked))
-        _, choice = choose(offered, lan, OWN_SPI, key_exchange=True, encapsulated=False)
-        assert choice.key_length == taken
+        choice = choose(offered, lan, BARE, key_exchange=True)
+        assert choice.principal.key_length == taken
     with pytest.raises(Refused, match="KEY_LENGTH: got AES with KEY_LENGTH 100, expected 128"):
-        choose(
-            proposed(Phase2(key_length=100)),
-            lan,
-            OWN_SPI,
-            key_exchange=True,
-            encapsulated=False,
-        )
+        choose(proposed(Phase2(key_length=100)), lan, BARE, key_exchange=True)
 
 
 @pytest.mark.parametrize(
@@ -161,9 +163,9 @@ def test_odd_transforms_are_passed_over(odd: Phase2) -> None:
         key_length=256, authentication=AuthenticationAlgorithm.HMAC_SHA2_256, seconds=1200
     )
     with pytest.raises(Refused, match="no compatible proposal found"):
-        choose(proposed(odd), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
-    answer, _ = choose(proposed(odd, good), LAN, OWN_SPI, key_exchange=True, encapsulated=False)
-    assert answer.proposals[0].transforms[0].attributes == good.attributes()
+        choose(proposed(odd), LAN, BARE, key_exchange=True)
+    choice = choose(proposed(odd, good), LAN, BARE, key_exchange=True)
+    assert choice.principal.proposal.transforms[0].attributes == good.attributes()
 
 
 def test_thousands_of_proposals_are_refused_in_one_short_sentence() -> None:
@@ -171,7 +173,7 @@ def test_thousands_of_proposals_are_refused_in_one_short_sentence() -> None:
     sa = proposed(*[Phase2(key_length=192)] * 250)
     many = replace(sa, proposals=tuple(replace(sa.proposals[0], number=n % 256) for n in range(20)))
     with pytest.raises(Refused) as refused:
-        choose(many, LAN, OWN_SPI, key_exchange=True, encapsulated=False)
+        choose(many, LAN, BARE, key_exchange=True)
     assert len(refused.value.reason) < 400
 
 
@@ -179,20 +181,20 @@ def test_thousands_of_proposals_are_refused_in_one_short_sentence() -> None:
 def test_an_answer_is_one_proposal(count: int) -> None:
     """RFC 2408 section 4.2: the responder chooses."""
     sa = proposed(Phase2())
-    with pytest.raises(Refused, match="is not one ESP proposal with one transform"):
-        check(replace(sa, proposals=sa.proposals * count), LAN.suites, encapsulated=False)
+    with pytest.raises(Refused, match="is not one of our proposals with one transform"):
+        check(replace(sa, proposals=sa.proposals * count), LAN.suites, BARE)
 
 
 def test_an_answer_with_more_in_it_than_was_offered() -> None:
     """An attribute we did not send, whatever it means."""
     mine = Phase2(key_length=256, authentication=AuthenticationAlgorithm.HMAC_SHA2_256)
-    assert check(proposed(mine), LAN.suites, encapsulated=False)
+    assert check(proposed(mine), LAN.suites, BARE)
     more = replace(mine, more=(Attribute.of(10, 1),))
     with pytest.raises(Refused, match="a transform we did not offer"):
-        check(proposed(more), LAN.suites, encapsulated=False)
+        check(proposed(more), LAN.suites, BARE)
 
 
 def test_an_answer_of_two_transforms() -> None:
     """Nor may it choose twice within a proposal."""
-    with pytest.raises(Refused, match="is not one ESP proposal with one transform"):
-        check(proposed(Phase2(), Phase2()), LAN.suites, encapsulated=False)
+    with pytest.raises(Refused, match="is not one of our proposals with one transform"):
+        check(proposed(Phase2(), Phase2()), LAN.suites, BARE)

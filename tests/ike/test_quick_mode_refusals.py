@@ -260,7 +260,7 @@ def test_a_proposal_that_is_not_esp_with_a_usable_spi(changes: dict[str, object]
     quick = proposal(peer)
     refusal(peer, daemon.hears(quick.qm1(sa_of(quick, **changes))))
     (line,) = daemon.log
-    assert f"got {got}, expected ESP alone with an SPI of 4 octets" in line
+    assert f"got {got}, expected IPSEC_ESP alone with SPIs of 4 octets above 255" in line
     assert_nothing_left(daemon)
 
 

@@ -115,6 +115,7 @@ class Service:
             local_address=self._udp.local_address_for,
             ike_port=options.port,
             nat_t_port=options.nat_t_port,
+            capabilities=self._stack.capabilities,
         )
         self.running.attach(self.engine, Outlets(self._udp, self._stack, capture))
         self._pending = PendingChanges(self._configuration, self._loop, self._take_changes)

@@ -23,12 +23,14 @@ class Context:
         nat_t_port: int,
         *,
         nat_traversal: bool = True,
+        capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
     ) -> None:
         self.now = 0.0
         self.configuration = configuration
         self.entropy = entropy
         self.nat_t_port = nat_t_port
         self.nat_traversal = nat_traversal
+        self.capabilities = capabilities
         self.timers = Timers()
         self.outputs: list[Output] = []
         self._requests = 0

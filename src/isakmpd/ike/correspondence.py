@@ -14,8 +14,8 @@ from isakmpd.ike import informational, ipsec
 from isakmpd.ike.ipsec_sas import RETRY_REKEY
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.liveness import Farewell
+from isakmpd.ike.phase2_alternatives import SPI_LENGTHS, is_spi
 from isakmpd.ike.phase2_exchange import Phase2Exchange
-from isakmpd.ike.phase2_proposal import SPI_LENGTH
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.numbers import NotifyType, Protocol
@@ -24,12 +24,6 @@ from isakmpd.wire.payloads import Chain, Delete, Notification
 if TYPE_CHECKING:
     from isakmpd.ike.negotiation import Negotiation
 
-CPI_LENGTH = 2  # octets (RFC 3173 section 4.1)
-_SPI_LENGTHS = {
-    Protocol.IPSEC_ESP: (SPI_LENGTH,),
-    Protocol.IPSEC_AH: (SPI_LENGTH,),
-    Protocol.IPCOMP: (CPI_LENGTH, SPI_LENGTH),
-}
 PEERS_AT_ADDRESS = 16  # behind one NAT, who are told of ESP that one of them sends in vain
 FAREWELLS = 1024  # kept for all peers without an ISAKMP SA; the oldest give way
 
@@ -95,7 +89,7 @@ class Correspondence:
         keys = [each.inbound.key for each in pair.bundle]
         named = [key for key in keys if key.protocol != Protocol.IPCOMP] or keys
         for key in named:
-            spi = key.spi.to_bytes(CPI_LENGTH if key.protocol == Protocol.IPCOMP else SPI_LENGTH)
+            spi = key.spi.to_bytes(SPI_LENGTHS[key.protocol])
             self.delete_spi(pair.isakmp, Farewell(spi, pair.hard_due, key.protocol))
 
     def _worth_saying(self) -> list[tuple[IsakmpSa, Farewell]]:
@@ -140,14 +134,14 @@ class Correspondence:
                 if target is not None and target.same_peer(sa):
                     self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
                     self.isakmp_sas.remove(target, tell_peer=False)
-            elif len(spi) in _SPI_LENGTHS.get(delete.protocol, ()):
+            elif is_spi(delete.protocol, spi):
                 self._spi_deleted(sa, delete.protocol, spi)
 
     def _spi_deleted(self, sa: IsakmpSa, protocol: Protocol, spi: bytes) -> None:
         # A Delete can overtake the message that would have completed the SA.
         for exchange in self._negotiation.exchanges.quick_modes():
             if exchange.sa.same_peer(sa):
-                exchange.spi_deleted(spi)
+                exchange.spi_deleted(protocol, spi)
         pair = self._negotiation.ipsec_sas.by_outbound_spi(sa, protocol, spi)
         if pair is not None:
             self._context.verbose(f"{pair.name}: the peer deleted SA {spi.hex()}")
@@ -237,8 +231,9 @@ class Correspondence:
             for sa in self.isakmp_sas
             if (sa.transport.remote, sa.transport.local) == ends
         }
+        spi = event.spi.to_bytes(SPI_LENGTHS[Protocol.IPSEC_ESP])
         for sa in list(there.values())[:PEERS_AT_ADDRESS]:
-            self.delete_spi(sa, Farewell(event.spi.to_bytes(SPI_LENGTH), self._context.now))
+            self.delete_spi(sa, Farewell(spi, self._context.now))
 
     # Life and death of the peer
 

@@ -19,6 +19,7 @@ from isakmpd.ike.reconfiguration import (
 )
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.snapshot_of import snapshot_of
+from isakmpd.ike.suite_support import unsupported
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
 from isakmpd.wire.addresses import Address
@@ -37,13 +38,22 @@ class Engine:
         ike_port: int = 500,
         nat_t_port: int = NAT_T_PORT,
         nat_traversal: bool = True,
+        capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
     ) -> None:
         """Make an engine that does nothing yet.
 
         ``usage`` counts what an IPsec SA carried; ``local_address`` finds the address from which
-        a peer is reached; ``nat_traversal`` lets NATs be looked for, and ESP travel in UDP.
+        a peer is reached; ``nat_traversal`` lets NATs be looked for, and ESP travel in UDP;
+        ``capabilities`` are the IPsec stack's.
         """
-        self._context = Context(configuration, entropy, nat_t_port, nat_traversal=nat_traversal)
+        self._context = Context(
+            configuration,
+            entropy,
+            nat_t_port,
+            nat_traversal=nat_traversal,
+            capabilities=capabilities,
+        )
+        self._said: set[str] = set()  # of what the stack cannot carry
         self._negotiation = Negotiation(self._context, usage, local_address, ike_port)
         self._inbound = Inbound(
             self._context,
@@ -56,8 +66,15 @@ class Engine:
     def start(self, now: float) -> None:
         """Guard what must not leave in clear, and begin to bring up what is to be up."""
         self._at(now)
+        self._say_what_is_unsupported()
         self._negotiation.guards.configure()
         self._negotiation.connections.configure()
+
+    def _say_what_is_unsupported(self) -> None:
+        lines = unsupported(self._context.configuration, self._context.capabilities)
+        before, self._said = self._said, set(lines)
+        for line in sorted(self._said - before):
+            self._context.log(line)
 
     def _at(self, now: float) -> None:
         """Move on to a moment; a clock that stands still or goes back does not take us along."""
@@ -71,6 +88,7 @@ class Engine:
         """
         self._at(now)
         before, self._context.configuration = self._context.configuration, configuration
+        self._say_what_is_unsupported()
         cared_for = self._negotiation.connections
         down = {name for name in wanted(before) if not cared_for.cares_for(name)}
         connections = withdrawn_connections(before, configuration)

@@ -126,6 +126,12 @@ class SaPair:
     outbound: SimplexSa
 
 
+def principal(bundle: tuple[SaPair, ...]) -> SaPair:
+    """Give the pair that stands for a bundle: ESP, else AH."""
+    keyed = (pair for pair in bundle if pair.inbound.key.protocol != SecurityProtocol.IPCOMP)
+    return next(keyed, bundle[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """Name the packets that go to one peer; peers behind one NAT can share a selector."""

@@ -98,3 +98,16 @@ def shorter(settled: Lifetimes, offered: Lifetimes) -> Lifetimes:
     return Lifetimes(
         told(settled.seconds, offered.seconds), told(settled.kilobytes, offered.kilobytes)
     )
+
+
+def told_attributes(
+    told: Lifetimes, type_attribute: int, duration_attribute: int
+) -> tuple[Attribute, ...]:
+    """Give the attributes by which RESPONDER-LIFETIME tells limits; none for no limit."""
+    limits = ((LifeType.SECONDS, told.seconds), (LifeType.KILOBYTES, told.kilobytes))
+    return tuple(
+        Attribute.of(kind, value)
+        for life_type, limit in limits
+        if limit is not None
+        for kind, value in ((type_attribute, int(life_type)), (duration_attribute, limit))
+    )

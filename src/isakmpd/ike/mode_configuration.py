@@ -11,6 +11,7 @@ from isakmpd.ike.assignments import Assignments
 from isakmpd.ike.context import Context
 from isakmpd.ike.effects import Effect
 from isakmpd.ike.exchanges import Exchanges
+from isakmpd.ike.identity_sections import section_of
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.timers import Timer
@@ -18,8 +19,7 @@ from isakmpd.ike.transaction_exchange import TransactionExchange
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import Header
-from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import IdType, NotifyType
+from isakmpd.wire.numbers import NotifyType
 from isakmpd.wire.payloads import Chain
 from isakmpd.wire.vendor_ids import Vendor
 
@@ -31,19 +31,6 @@ _RENEWED = ("Address", "Netmask", "Nameserver", "WINS-server", "Lifetime")  # of
 
 # strongSwan has an address belong to the ISAKMP SA that asked for it: it is asked under each.
 _REMEMBERS_ADDRESSES = {Vendor.ACKNOWLEDGED_DELETES, Vendor.OPENBSD, Vendor.OPENBSD_4_0}
-
-_SECTION_KIND = {
-    IdType.IPV4_ADDR: "ipv4",
-    IdType.IPV6_ADDR: "ipv6",
-    IdType.FQDN: "fqdn",
-    IdType.USER_FQDN: "ufqdn",
-}
-
-
-def section_of(identity: Identity) -> str | None:
-    """Name the section about the peer of an identity, in lower case; None where none can be."""
-    kind = _SECTION_KIND.get(identity.type)
-    return f"{kind}/{identity}".lower() if kind else None
 
 
 class ModeConfigurationOwner(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from isakmpd.config.model import Connection, Peer
 from isakmpd.ike import informational, ipsec, phase1_modes, quick_mode
+from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
 from isakmpd.ike.correspondence import Correspondence
@@ -26,7 +27,6 @@ from isakmpd.ike.transport import Transport
 from isakmpd.ike.waiting import Waiting, goal
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import NO_COOKIE, Header
-from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import Doi, NotifyType, Protocol
 from isakmpd.wire.payloads import Chain, Notification
 
@@ -137,8 +137,17 @@ class Negotiation:
         name = connection.section
         exchange = Phase2Exchange(self.context, self, sa, name, True, sa.transport, number)
         self.exchanges.add(exchange)
-        exchange.start(quick_mode.initiator(exchange, connection))
+        exchange.start(quick_mode.initiator(exchange, connection, self._renewed(sa, connection)))
         return exchange
+
+    def _renewed(self, sa: IsakmpSa, connection: Connection) -> ClientIds | None:
+        """Give the identities of the pair to renew where those configured leave them open."""
+        ends = connection.local, connection.remote
+        if all(end is not None and not end.any_port for end in ends):
+            return None
+        pairs = (pair for pair in self.ipsec_sas.of_peer(sa) if pair.name == connection.section)
+        renewed = (pair.client_ids for pair in pairs if pair.wants_heir and not pair.replaced)
+        return next(renewed, None)
 
     # Answering
 
@@ -179,27 +188,6 @@ class Negotiation:
     def assigned_addresses(self, sa: IsakmpSa) -> tuple[Address, ...]:
         """List the addresses the peer of ``sa`` has assigned this host, one of an IP version."""
         return self.mode_configuration.addresses(sa)
-
-    def connection_for(self, sa: IsakmpSa, ours: Identity, theirs: Identity) -> Connection:
-        """Find the connection a peer's client identities mean; raises Refused."""
-        for connection in self.context.configuration.connections.values():
-            if connection.peer == sa.name and connection.passive:
-                local, remote = quick_mode.client_ids(
-                    sa.transport, connection, self.assigned_addresses(sa)
-                )
-                if _same_packets(local, ours) and _same_packets(remote, theirs):
-                    return connection
-        known = [
-            f"[{c.section}] has {c.remote or 'the peer itself'} and {c.local or 'this host'}"
-            for c in self.context.configuration.connections.values()
-            if c.peer == sa.name and c.passive
-        ]
-        raise Refused(
-            f"peer proposed invalid phase 2 IDs: initiator id {_described(theirs)}, responder id "
-            f"{_described(ours)}; no connection of peer {sa.name} has them as Remote-ID and "
-            f"Local-ID ({', '.join(known[:3]) or 'it has none'})",
-            NotifyType.INVALID_ID_INFORMATION,
-        )
 
     def quick_modes_full(self, sa: IsakmpSa) -> str | None:
         """Say why no further quick mode is answered under an ISAKMP SA, None while it is."""
@@ -426,10 +414,12 @@ class Negotiation:
             sa.liveness.heard()
         self.moved_peers.heard_from(sa, at)
 
-    def notify(self, sa: IsakmpSa, notify: NotifyType, spi: bytes) -> None:
+    def notify(
+        self, sa: IsakmpSa, notify: NotifyType, spi: bytes, protocol: Protocol = Protocol.IPSEC_ESP
+    ) -> None:
         """Send the peer a protected notify about the exchange in which it offered ``spi``."""
         if self.isakmp_sas.get(sa.cookies) is not None:
-            payload = Notification(Doi.IPSEC, Protocol.IPSEC_ESP, notify, spi, b"")
+            payload = Notification(Doi.IPSEC, protocol, notify, spi, b"")
             informational.send(self.context, sa, (payload,))
 
     def informed(self, sa: IsakmpSa, message: Chain) -> None:
@@ -439,17 +429,3 @@ class Negotiation:
     def unknown_cookies(self, cookies: tuple[bytes, bytes], at: Transport) -> bool:
         """Hear, unauthenticated, that a peer does not know an SA; False when nor do we."""
         return self.correspondence.unknown_cookies(cookies, at)
-
-
-def _same_packets(ours: Identity, theirs: Identity) -> bool:
-    """Compare client identities by the packets they mean, however they are written."""
-    return (ours.network, ours.protocol, ours.port) == (
-        theirs.network,
-        theirs.protocol,
-        theirs.port,
-    )
-
-
-def _described(identity: Identity) -> str:
-    suffix = f" protocol {identity.protocol} port {identity.port}" if identity.protocol else ""
-    return f"{identity}{suffix}"

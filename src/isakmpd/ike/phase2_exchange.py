@@ -6,25 +6,27 @@ from typing import Protocol
 
 from isakmpd.config.model import Connection
 from isakmpd.ike import ipsec
+from isakmpd.ike.client_ids import ClientIds
+from isakmpd.ike.connection_lookup import Asking, connection_meant
 from isakmpd.ike.context import Context
 from isakmpd.ike.effects import Ask
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.framing import Sealing
-from isakmpd.ike.phase2_proposal import Phase2Choice
+from isakmpd.ike.nat_traversal import Dialect
+from isakmpd.ike.phase2_alternatives import SPI_LENGTHS
+from isakmpd.ike.phase2_choice import Phase2Choice
+from isakmpd.ike.phase2_transform import Circumstances
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.addresses import Address
-from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import ExchangeType, NotifyType
+from isakmpd.wire.numbers import EncapsulationMode, ExchangeType, NotifyType
+from isakmpd.wire.numbers import Protocol as SecurityProtocol
 
 
 class Phase2Owner(Protocol):
     """Be told what becomes of a quick mode exchange; the engine is."""
-
-    def connection_for(self, sa: IsakmpSa, ours: Identity, theirs: Identity) -> Connection:
-        """Find the connection a peer's client identities mean; raises Refused."""
 
     def assigned_addresses(self, sa: IsakmpSa) -> tuple[Address, ...]:
         """List the addresses the peer of ``sa`` has assigned this host, one of an IP version."""
@@ -35,10 +37,15 @@ class Phase2Owner(Protocol):
     def exchange_ended(self, exchange: Exchange, failure: str | None) -> None:
         """Forget the exchange, at once or after duplicates have died out."""
 
-    def delete_spi(self, sa: IsakmpSa, spi: bytes) -> None:
+    def delete_spi(self, sa: IsakmpSa, spi: bytes, protocol: SecurityProtocol) -> None:
         """Tell the peer that we do not hold this inbound SPI."""
 
-    def notify(self, sa: IsakmpSa, notify: NotifyType, spi: bytes) -> None:
+    def taken(self, key: ipsec.SaKey) -> bool:
+        """Tell whether an SA of that destination, protocol and SPI exists."""
+
+    def notify(
+        self, sa: IsakmpSa, notify: NotifyType, spi: bytes, protocol: SecurityProtocol
+    ) -> None:
         """Send the peer a protected notify about the exchange in which it offered ``spi``."""
 
 
@@ -62,11 +69,12 @@ class Phase2Exchange(Exchange):
         self.owner = owner
         self.sa = sa
         self.sealing = Sealing(sa.cipher, sa.phase2_iv(message_id))
-        self.peer_spi = b""  # which our notifies name
+        self.peer_spi = SecurityProtocol.IPSEC_ESP, b""  # which our notifies name
         self._mid = message_id.to_bytes(4)
-        self._spi: bytes | None = None
+        self._asking_for = SecurityProtocol.IPSEC_ESP
+        self._spis: dict[SecurityProtocol, bytes] = {}  # ours, inbound
         self._installed: list[ipsec.SaKey] = []
-        self._deleted: set[bytes] = set()
+        self._deleted: set[tuple[SecurityProtocol, int]] = set()
 
     def begin_with(self, first: bytes) -> None:
         """Chain the IV on from the ciphertext of the peer's first message, opened already."""
@@ -90,30 +98,53 @@ class Phase2Exchange(Exchange):
         return self.sa.prf_a(b"\0", self._mid, ni, nr)
 
     @property
-    def encapsulated(self) -> bool:
-        """Tell whether ESP has to travel in UDP."""
-        return self.sa.nat.detected
+    def circumstances(self) -> Circumstances:
+        """Give what decides on transforms beside the configuration."""
+        return Circumstances(
+            self.context.capabilities,
+            nat=self.sa.nat.detected,
+            nat_t_port=self.transport.encapsulated,
+            drafts=self.sa.nat.dialect is Dialect.DRAFT,
+        )
 
     @property
-    def udp_encapsulation(self) -> ipsec.UdpEncapsulation | None:
+    def behind_nat(self) -> bool:
+        """Tell whether an address is changed on the way, whichever end's."""
+        return self.sa.nat.we_are_behind or self.sa.nat.peer_is_behind
+
+    def translates(self, choice: Phase2Choice) -> bool:
+        """Tell whether a NAT changes the addresses that the SAs are for: those of the hosts."""
+        return self.behind_nat and choice.mode == EncapsulationMode.TRANSPORT
+
+    def udp_encapsulation(self, choice: Phase2Choice) -> ipsec.UdpEncapsulation | None:
         """Give the ports of ESP in UDP, None for bare ESP."""
-        if not self.encapsulated:
+        if not (self.sa.nat.detected or choice.in_udp):
             return None
         return ipsec.UdpEncapsulation(self.transport.local_port, self.transport.remote_port)
 
-    def connection_for(self, ours: Identity, theirs: Identity) -> Connection:
+    def connection_for(self, ids: ClientIds, *, translated: bool) -> Connection:
         """Find the connection the peer means, which from now on names this exchange."""
-        connection = self.owner.connection_for(self.sa, ours, theirs)
+        assigned = self.owner.assigned_addresses(self.sa)
+        asking = Asking(self.sa, self.transport, ids, translated, assigned)
+        connection = connection_meant(self.context.configuration, asking)
         self.name = connection.section
         return connection
 
+    def warn_of(self, choice: Phase2Choice, connection: Connection) -> None:
+        """Say that a choice is one that no suite describes."""
+        if choice.outside_suites:
+            self.context.log(
+                f"{self.name}: accepts {choice}, which [{connection.configuration}]:Suites does "
+                f"not list ([{self.name}]:Accept-any-suite decides)"
+            )
+
     def offered(self, spi: bytes) -> bool:
         """Tell whether this exchange offers our inbound SPI ``spi``."""
-        return self._spi is not None and self._spi == spi
+        return spi in self._spis.values()
 
-    def spi_deleted(self, spi: bytes) -> None:
-        """Hear that the peer does not hold an SPI any more, perhaps the one it gave us."""
-        self._deleted.add(spi)
+    def spi_deleted(self, protocol: SecurityProtocol, spi: bytes) -> None:
+        """Hear that the peer does not hold an SPI any more, perhaps one it gave us."""
+        self._deleted.add((protocol, int.from_bytes(spi)))
 
     def refused_by_peer(self, notify: NotifyType) -> None:
         """End because the peer says, authenticated, that it will not have this."""
@@ -132,22 +163,44 @@ class Phase2Exchange(Exchange):
             )
         self.abort(f"the peer says {notify}{why}")
 
-    async def allocate_spi(self) -> bytes:
+    async def allocate_spi(self, protocol: SecurityProtocol) -> bytes:
         """Reserve an inbound SPI, given back should the exchange fail."""
         local = self.transport.local
-        answer = await Ask(lambda request: ipsec.AllocateSpi(request, local))
+        self._asking_for = protocol
+        answer = await Ask(lambda request: ipsec.AllocateSpi(request, local, protocol))
         assert isinstance(answer, ipsec.SpiAllocated)  # noqa: S101 - refusals raise in the driver
-        self._spi = answer.spi.to_bytes(4)
-        return self._spi
+        self._spis[protocol] = answer.spi.to_bytes(SPI_LENGTHS[protocol])
+        return self._spis[protocol]
+
+    def check_unused(self, bundle: tuple[ipsec.SaPair, ...]) -> None:
+        """Raise Refused for an SPI of the peer's that already leads to somebody at its address."""
+        for one in bundle:
+            if self.owner.taken(one.outbound.key):
+                raise Refused(f"the peer's SPI is in use: {one.outbound.key}", None)
+
+    def release_unused(self, choice: Phase2Choice) -> None:
+        """Give back the SPIs of protocols that were offered in vain."""
+        chosen = {one.protocol for one in choice.protocols}
+        for protocol in self._spis.keys() - chosen:
+            self._release(protocol, self._spis.pop(protocol))
+
+    def _release(self, protocol: SecurityProtocol, spi: bytes) -> None:
+        number = int.from_bytes(spi)
+        self.context.tell(ipsec.ReleaseSpi(self.transport.local, number, protocol))
 
     async def install(self, sa: ipsec.SimplexSa) -> None:
         """Install one direction, removed should the exchange fail."""
         self._installed.append(sa.key)
         await Ask(lambda request: ipsec.InstallSa(request, sa))
 
-    def complete(self, choice: Phase2Choice, bundle: tuple[ipsec.SaPair, ...]) -> None:
+    def complete(
+        self, choice: Phase2Choice, bundle: tuple[ipsec.SaPair, ...], ids: ClientIds
+    ) -> None:
         """Hand the finished SAs over; raises Refused when the peer has deleted them."""
-        if choice.peer_spi in self._deleted:
+        if any(
+            (one.protocol, int.from_bytes(one.peer_spi)) in self._deleted
+            for one in choice.protocols
+        ):
             raise Refused("the peer has deleted the SA before it was complete", None)
         self.owner.ipsec_established(
             IpsecSa(
@@ -155,6 +208,7 @@ class Phase2Exchange(Exchange):
                 self.initiator,
                 bundle,
                 choice,
+                ids,
                 self.sa,
                 self.message_id,
                 self.began,
@@ -174,18 +228,21 @@ class Phase2Exchange(Exchange):
         self.context.log(f"{self.name}: quick mode with {transport.peer} failed: {reason}")
         for key in self._installed:
             self.context.tell(ipsec.RemoveSa(key))
-        if self._spi is not None:
-            if not self._installed:
-                self.context.tell(ipsec.ReleaseSpi(transport.local, int.from_bytes(self._spi)))
+        inbound = {key.protocol for key in self._installed}
+        for protocol, spi in self._spis.items():
+            if protocol in inbound:
+                self.owner.delete_spi(self.sa, spi, protocol)
             else:
-                self.owner.delete_spi(self.sa, self._spi)
+                self._release(protocol, spi)
         if notify is not None:
-            self.owner.notify(self.sa, notify, self.peer_spi)
+            protocol, spi = self.peer_spi
+            self.owner.notify(self.sa, notify, spi, protocol)
 
     def late_answer(self, answer: ipsec.Answer) -> None:
         """Give back an SPI that was allocated for an exchange that has failed."""
         if isinstance(answer, ipsec.SpiAllocated):
-            self.context.tell(ipsec.ReleaseSpi(self.transport.local, answer.spi))
+            local, protocol = self.transport.local, self._asking_for
+            self.context.tell(ipsec.ReleaseSpi(local, answer.spi, protocol))
 
     def ended(self, failure: str | None) -> None:
         """Tell the engine."""

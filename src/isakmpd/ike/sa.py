@@ -10,10 +10,10 @@ from isakmpd.config.model import Peer
 from isakmpd.crypto.ciphers import Cbc
 from isakmpd.crypto.hashes import Prf, digest
 from isakmpd.crypto.skeyid import SkeyId
-from isakmpd.ike.ipsec import Flow, SaPair, Selector, SimplexSa
+from isakmpd.ike.ipsec import Flow, SaPair, Selector, SimplexSa, principal
 from isakmpd.ike.nat_traversal import NatSituation
 from isakmpd.ike.phase1_proposal import Phase1Choice
-from isakmpd.ike.phase2_proposal import Phase2Choice
+from isakmpd.ike.phase2_choice import Phase2Choice
 from isakmpd.ike.timers import OwnTimers, Timer
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.identities import Identity
@@ -121,6 +121,7 @@ class IpsecSa:
     initiator: bool
     bundle: tuple[SaPair, ...]  # in the order in which the protocols are applied to a packet
     choice: Phase2Choice
+    client_ids: tuple[Identity, Identity]  # ours and the peer's, as they were proposed
     isakmp: IsakmpSa  # the ISAKMP SA that negotiated it, perhaps gone by now
     message_id: int
     began: float
@@ -136,12 +137,12 @@ class IpsecSa:
     @property
     def inbound(self) -> SimplexSa:
         """Give the inbound SA that stands for the bundle."""
-        return self.bundle[0].inbound
+        return principal(self.bundle).inbound
 
     @property
     def outbound(self) -> SimplexSa:
         """Give the outbound SA that stands for the bundle."""
-        return self.bundle[0].outbound
+        return principal(self.bundle).outbound
 
     @property
     def selector(self) -> Selector:
@@ -165,8 +166,3 @@ class IpsecSa:
     def rank(self) -> tuple[int | bytes, ...]:
         """Order pairs made side by side, alike at both ends."""
         return self.message_id, *self.isakmp.cookies
-
-    @property
-    def inbound_spi(self) -> bytes:
-        """Give the SPI the peer sends to, which our Delete names."""
-        return self.inbound.key.spi.to_bytes(4)

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntFlag
 
-from isakmpd.ike.ipsec import SaPair, SaUsage, SimplexSa
+from isakmpd.ike.ipsec import SaPair, SaUsage, SimplexSa, TransformId, principal
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,
     EncryptionAlgorithm,
-    EspTransform,
     ExchangeType,
     GroupDescription,
     HashAlgorithm,
@@ -76,7 +75,7 @@ class IpsecSaSnapshot:
     message_id: int
     expiry: Expiry
     flags: SaFlags
-    transform: EspTransform
+    transform: TransformId
     authentication: AuthenticationAlgorithm
     encryption_key_length: int  # octets, salt included
     authentication_key_length: int  # octets
@@ -87,12 +86,12 @@ class IpsecSaSnapshot:
     @property
     def outbound(self) -> SimplexSa:
         """Give the outbound SA that stands for the bundle."""
-        return self.bundle[0].outbound
+        return principal(self.bundle).outbound
 
     @property
     def inbound(self) -> SimplexSa:
         """Give the inbound SA that stands for the bundle."""
-        return self.bundle[0].inbound
+        return principal(self.bundle).inbound
 
 
 @dataclass(frozen=True, slots=True)
