@@ -53,6 +53,43 @@ def test_different_keys_are_named_as_the_probable_cause_on_both_sides() -> None:
     assert west.snapshot.isakmp_sas == east.snapshot.isakmp_sas == ()
 
 
+def test_different_keys_in_aggressive_mode() -> None:
+    """The initiator sees it in message 2, and tells the responder in clear."""
+    west, east = attempt(
+        seconds=121,
+        west={"key": "one", "exchange": "AGGRESSIVE"},
+        east={"key": "other", "exchange": "AGGRESSIVE"},
+    )
+    causes = "the pre-shared keys probably differ ([peer]:Authentication decides)"
+    assert west.log[0] == (
+        f"peer: aggressive mode message 2 from {PEER}:500 proves nothing, its HASH is wrong: "
+        f"{causes}"
+    )
+    assert not any("giving up" in line for line in west.log), "the reason is told once"
+    assert east.log[0] == (
+        f"peer: phase 1 with {DAEMON}:500 failed: not finished after 120 s "
+        "([General]:Exchange-max-time); the peer said INVALID_HASH_INFORMATION (unauthenticated); "
+        f"{causes}"
+    )
+    assert west.snapshot.isakmp_sas == east.snapshot.isakmp_sas == ()
+
+
+@pytest.mark.parametrize(
+    ("begins", "answers"), [("ID_PROT", "AGGRESSIVE"), ("AGGRESSIVE", "ID_PROT")]
+)
+def test_main_against_aggressive_mode(begins: str, answers: str) -> None:
+    """Both ends name the tag, each its own."""
+    west, east = attempt(west={"exchange": begins}, east={"exchange": answers})
+    assert east.log == [
+        f"peer: phase 1 with {DAEMON}:500 failed: the peer begins with exchange type {begins}, "
+        f"expected {answers} ([main-mode]:EXCHANGE_TYPE decides)"
+    ]
+    assert west.log == [
+        f"peer: phase 1 with {PEER}:500 failed: {GIVEN_UP.format('UNSUPPORTED_EXCHANGE_TYPE')}; it "
+        f"does not answer exchange type {begins} ([main-mode]:EXCHANGE_TYPE decides)"
+    ]
+
+
 def test_the_responder_does_not_tell_of_different_keys_twice() -> None:
     """Retransmissions and the end of the exchange add no line."""
     daemon, peer = Daemon(configuration()), a_peer(key=b"other")

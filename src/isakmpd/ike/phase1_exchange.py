@@ -51,6 +51,7 @@ _ECHOED = (Vendor.NAT_T_DRAFT_02_PLAIN,)
 _EARLY = 4  # datagrams kept that came before the message they depend on
 _EARLY_OCTETS = 8192
 _UNKNOWABLE = 32  # octets of a key drawn at random
+_WRONG_MODE = {NotifyType.INVALID_EXCHANGE_TYPE, NotifyType.UNSUPPORTED_EXCHANGE_TYPE}
 HINTS = 3  # unauthenticated notifies kept for the sentence at the end
 
 
@@ -98,6 +99,7 @@ class Phase1Exchange(Exchange):
         self.nat = NatSituation()
         self._keys: Phase1Keys | None = None
         self._complained = False
+        self._heard_octets = 0  # of the latest message, believed or not
         self._early: list[tuple[bytes, Transport]] = []  # datagrams
         self._heard: list[NotifyType] = []
         self._unreachable: Unreachable | None = None
@@ -305,20 +307,23 @@ class Phase1Exchange(Exchange):
             if header.responder_cookie == self.initiator_cookie:
                 raise Malformed("an answer under our own cookie twice", NotifyType.INVALID_COOKIE)
             self.responder_cookie = header.responder_cookie
+        self._heard_octets = len(datagram)
         try:
             super().receive(header, body, datagram, transport)
         except Malformed as malformed:
+            unproven = isinstance(malformed, Unproven)
+            if unproven:
+                self._complain_of_key(malformed, header, body)
             if learns:
                 self.responder_cookie = NO_COOKIE
-            if isinstance(malformed, Unproven):
-                self._complain_of_key(malformed, header, body)
+            if unproven:
                 return
             raise
         if learns:
             self.owner.cookies_changed(self)
 
-    def _complain_of_key(self, unproven: Unproven, header: Header, body: bytes) -> None:
-        """Say once why the first encrypted message makes no sense, and tell the peer."""
+    def _complain_of_key(self, unproven: Malformed, header: Header, body: bytes) -> None:
+        """Say once why the first message under the keys makes no sense, and tell the peer."""
         if self._complained:
             return
         step = self._expect.name if self._expect is not None else "a message"
@@ -363,7 +368,7 @@ class Phase1Exchange(Exchange):
             message_id(self.entropy),
         )
         framed = frame(header, (payload,))
-        if len(framed.octets) > self.last_received:
+        if len(framed.octets) > max(self.last_received, self._heard_octets):
             return
         self.context.emit(Capture(self.transport, framed.clear, outgoing=True))
         self.context.emit(Send(self.transport, framed.octets))
@@ -409,6 +414,11 @@ class Phase1Exchange(Exchange):
             return (
                 "it accepts none of our transforms "
                 f"([{self.peer.configuration}]:Transforms decides)"
+            )
+        if not _WRONG_MODE.isdisjoint(self._heard):
+            return (
+                f"it does not answer exchange type {self.exchange_type} "
+                f"([{self.peer.configuration}]:EXCHANGE_TYPE decides)"
             )
         if NotifyType.INVALID_ID_INFORMATION in self._heard:
             return f"it does not expect {self.local_id} ([{self.name}]:ID decides)"
