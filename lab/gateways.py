@@ -11,6 +11,7 @@ from lab.link import Port, connect
 from lab.namespace import Namespace
 
 WEST_WAN, EAST_WAN = "192.0.2.1", "192.0.2.2"
+WEST_WAN6, EAST_WAN6 = "2001:db8::1", "2001:db8::2"
 WEST_NET, EAST_NET = "10.1.0.0/24", "10.2.0.0/24"
 WEST_LAN, EAST_LAN = "10.1.0.1", "10.2.0.1"
 WEST_HOST, EAST_HOST = "10.1.0.10", "10.2.0.10"
@@ -36,8 +37,8 @@ class TwoGateways:
 
 
 @contextlib.contextmanager
-def two_gateways(*, hosts: bool = True) -> Iterator[TwoGateways]:
-    """Build the lab and take it down at exit.
+def two_gateways(*, hosts: bool = True, ipv6: bool = False) -> Iterator[TwoGateways]:
+    """Build the lab and take it down at exit; with ``ipv6`` the wire between them has it too.
 
     Each gateway's default route is the other one: without a tunnel the LANs reach each other in
     clear, so that a tunnel that is not there shows.
@@ -45,11 +46,19 @@ def two_gateways(*, hosts: bool = True) -> Iterator[TwoGateways]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="isakmpd-lab-")))
         west, east = (stack.enter_context(Namespace(label)) for label in ("west", "east"))
-        connect(Port(west, "wan", (f"{WEST_WAN}/24",)), Port(east, "wan", (f"{EAST_WAN}/24",)))
-        west.route("default", EAST_WAN)
-        east.route("default", WEST_WAN)
+        ends = (west, WEST_WAN, WEST_WAN6), (east, EAST_WAN, EAST_WAN6)
+        one, other = (
+            Port(gateway, "wan", (f"{wan}/24", *([f"{wan6}/64"] if ipv6 else ())))
+            for gateway, wan, wan6 in ends
+        )
+        connect(one, other)
         for gateway in (west, east):
             gateway.forward()
+        west.route("default", EAST_WAN)
+        east.route("default", WEST_WAN)
+        if ipv6:
+            west.route("default", EAST_WAN6)
+            east.route("default", WEST_WAN6)
         if hosts:
             west_host = _host(stack, west, WEST_HOST, WEST_LAN)
             east_host = _host(stack, east, EAST_HOST, EAST_LAN)

@@ -228,6 +228,7 @@ def gateway_configuration(
     child: str = "net",
     local: str,
     remote: str,
+    local_id: str = "",
     remote_id: str = "",
     local_net: str,
     remote_net: str,
@@ -237,7 +238,11 @@ def gateway_configuration(
     more_ike: str = "",
     more_child: str = "",
 ) -> str:
-    """Return a swanctl.conf for one IKEv1 Main Mode tunnel; texts can be joined."""
+    """Return a swanctl.conf for one IKEv1 tunnel, in Main Mode; texts can be joined.
+
+    A secret that begins with 0x is hexadecimal.
+    """
+    key = secret if secret.startswith("0x") else f'"{secret}"'
     return f"""\
 connections {{
     {name} {{
@@ -248,7 +253,7 @@ connections {{
         {more_ike}
         local {{
             auth = psk
-            id = {local}
+            id = {local_id or local}
         }}
         remote {{
             auth = psk
@@ -266,9 +271,9 @@ connections {{
 }}
 secrets {{
     ike-{name} {{
-        id-1 = {local}
+        id-1 = {local_id or local}
         id-2 = {remote_id or remote}
-        secret = "{secret}"
+        secret = {key}
     }}
 }}
 """

@@ -1,14 +1,15 @@
 """Write the configurations of the two gateways, ours and the peer's, from the same few words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
+from ipaddress import ip_address, ip_network
 
 from lab.gateways import EAST_NET, EAST_WAN, WEST_NET, WEST_WAN
 from lab.strongswan import gateway_configuration
 
 SECRET = "mekmitasdigoat"
 CONNECTION = "net"  # the same name at both ends, and in strongSwan
+MAIN, AGGRESSIVE = "ID_PROT", "AGGRESSIVE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,23 @@ DEFAULT = Algorithms()
 
 
 @dataclass(frozen=True, slots=True)
+class Name:
+    """Hold a phase 1 identity: the type as isakmpd.conf names it, and the text."""
+
+    type: str
+    text: str
+
+    def section(self, name: str) -> str:
+        """Return the Phase1-ID section of isakmpd.conf."""
+        tag = "Address" if self.type.endswith("_ADDR") else "Name"
+        return f"\n[{name}]\nID-type= {self.type}\n{tag}= {self.text}\n"
+
+    def __str__(self) -> str:
+        """Return what swanctl.conf calls it."""
+        return {"FQDN": "@", "KEY_ID": "keyid:"}.get(self.type, "") + self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
     """Name a connection and the networks it joins, seen from this gateway."""
 
@@ -44,7 +62,9 @@ EAST_TO_WEST = Network(CONNECTION, EAST_NET, WEST_NET)
 class Gateway:
     """Describe an isakmpd with one peer; ``general`` adds tags to [General].
 
-    ``name`` is the peer's section; ``sections`` of another name can be added to the file.
+    ``name`` is the peer's section; ``sections`` of another name can be added to the file, which
+    ``together`` does for many. A ``stranger`` is a peer whose address the file does not have:
+    the Default peer. ``key_stands_in`` names another section than the peer's for the secret.
     """
 
     local: str = WEST_WAN
@@ -55,51 +75,77 @@ class Gateway:
     algorithms: Algorithms = DEFAULT
     general: Mapping[str, int | str] = field(default_factory=dict)
     name: str = "peer"
+    exchange: str = MAIN
+    identity: Name | None = None
+    remote_identity: Name | None = None
+    stranger: bool = False
+    key_stands_in: str = ""
+    more: str = ""  # sections
 
     def __str__(self) -> str:
         """Return the isakmpd.conf."""
-        tags = "".join(f"{tag}= {value}\n" for tag, value in self.general.items())
-        return f"[General]\nListen-on= {self.local}\n{tags}{self.sections()}"
+        return together([self])
 
     def sections(self) -> str:
         """Return what isakmpd.conf says of this peer."""
-        names = ",".join(network.name for network in self.networks)
-        role = "Connections" if self.begins else "Passive-connections"
-        connections = "".join(_connection(network, self.name) for network in self.networks)
-        return f"""
-[Phase 1]
-{self.remote}= {self.name}
+        return f"{_phase_2([self])}{''.join(self.blocks())}"
 
-[Phase 2]
-{role}= {names}
+    def blocks(self) -> Iterator[str]:
+        """Give the sections that gateways in one file do not share."""
+        tags = "" if self.stranger else f"Address= {self.remote}\n"
+        if not self.key_stands_in:
+            tags += f"Authentication= {self.secret}\n"
+        identities = {"ID": self.identity, "Remote-ID": self.remote_identity}
+        for tag, identity in identities.items():
+            if identity is not None:
+                tags += f"{tag}= {self.name}-{tag}\n"
+                yield identity.section(f"{self.name}-{tag}")
+        yield f"""
+[Phase 1]
+{"Default" if self.stranger else self.remote}= {self.name}
 
 [{self.name}]
 Phase= 1
-Address= {self.remote}
-Configuration= {self.name}-main-mode
-Authentication= {self.secret}
-
-[{self.name}-main-mode]
-EXCHANGE_TYPE= ID_PROT
+Configuration= {self.name}-phase-1
+{tags}
+[{self.name}-phase-1]
+EXCHANGE_TYPE= {self.exchange}
 Transforms= {self.algorithms.transform}
 
 [{self.name}-quick-mode]
 EXCHANGE_TYPE= QUICK_MODE
 Suites= {self.algorithms.suite}
-{connections}"""
+"""
+        if self.key_stands_in:
+            yield f"\n[{self.key_stands_in}]\nAuthentication= {self.secret}\n"
+        for network in self.networks:
+            yield _connection(network, self.name)
+        yield self.more
+
+
+def together(gateways: Iterable[Gateway]) -> str:
+    """Return one isakmpd.conf for gateways on one machine; what several say alike is said once."""
+    every = list(gateways)
+    addresses = ",".join(dict.fromkeys(gateway.local for gateway in every))
+    general = {tag: value for gateway in every for tag, value in gateway.general.items()}
+    tags = "".join(f"{tag}= {value}\n" for tag, value in general.items())
+    blocks = dict.fromkeys(block for gateway in every for block in gateway.blocks())
+    return f"[General]\nListen-on= {addresses}\n{tags}{_phase_2(every)}{''.join(blocks)}"
+
+
+def _phase_2(gateways: Iterable[Gateway]) -> str:
+    roles: dict[str, list[str]] = {}
+    for gateway in gateways:
+        role = "Connections" if gateway.begins else "Passive-connections"
+        roles.setdefault(role, []).extend(network.name for network in gateway.networks)
+    return "\n[Phase 2]\n" + "".join(
+        f"{role}= {','.join(names)}\n" for role, names in roles.items()
+    )
 
 
 def _connection(network: Network, peer: str) -> str:
     ends = {f"{network.name}-here": network.local, f"{network.name}-there": network.remote}
-    identities = "".join(
-        f"""
-[{section}]
-ID-type= IPV4_ADDR_SUBNET
-Network= {IPv4Network(text).network_address}
-Netmask= {IPv4Network(text).netmask}
-"""
-        for section, text in ends.items()
-    )
+    identities = "".join(_client_id(section, text) for section, text in ends.items())
     return f"""
 [{network.name}]
 Phase= 2
@@ -108,6 +154,21 @@ Configuration= {peer}-quick-mode
 Local-ID= {network.name}-here
 Remote-ID= {network.name}-there
 {identities}"""
+
+
+def _client_id(section: str, text: str) -> str:
+    network = ip_network(text)
+    return f"""
+[{section}]
+ID-type= IPV{network.version}_ADDR_SUBNET
+Network= {network.network_address}
+Netmask= {network.netmask}
+"""
+
+
+def address_name(address: str) -> Name:
+    """Make the identity that an address is."""
+    return Name(f"IPV{ip_address(address).version}_ADDR", address)
 
 
 def strongswan(

@@ -64,7 +64,7 @@ FAULTS = (
     ),
     Fault(
         "phase 1 proposal",
-        "it accepts none of our transforms ([bad-peer-main-mode]:Transforms decides)",
+        "it accepts none of our transforms ([bad-peer-phase-1]:Transforms decides)",
         "GROUP_DESCRIPTION: got MODP_2048, expected MODP_1024 in [AES-128-SHA-GRP2]",
         algorithms=replace(DEFAULT, ike=STRONGER.ike),
     ),
