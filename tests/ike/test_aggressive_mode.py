@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from isakmpd.config.model import Configuration
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.numbers import ExchangeType, Flags, NotifyType
-from isakmpd.wire.payloads import Notification, Payload, SecurityAssociation, VendorId
+from isakmpd.wire.payloads import (
+    Hash,
+    KeyExchange,
+    Nonce,
+    Notification,
+    Payload,
+    SecurityAssociation,
+    VendorId,
+)
+from isakmpd.wire.vendor_ids import Vendor
 from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
 from tests.ike.offers import Phase1
 from tests.ike.peer import Peer
@@ -158,6 +169,98 @@ def test_a_lost_message_2_is_sent_again_for_the_same_message_1() -> None:
     assert answers[:7] == [[am2]] * 7
     assert answers[8:] == [[]] * 12
     assert daemon.passes(119) == [], "nobody answered yet: nothing goes out by itself"
+
+
+@pytest.mark.parametrize("vendors", [(), (Vendor.NAT_T_RFC.value,)])
+@pytest.mark.parametrize("section", ["AES-128-SHA-GRP1", "AES-256-SHA2-512", "AES-128-MD5"])
+def test_a_spoofed_message_1_is_hardly_amplified(section: str, vendors: tuple[bytes, ...]) -> None:
+    """Each is answered once, with less than twice its octets."""
+    daemon = Daemon(aggressive(transforms=section))
+    am1 = a_peer(ALGORITHMS[section], vendors=vendors, nonce=bytes(8)).am1()
+    (am2,) = daemon.hears(am1)
+    assert len(am2) < 2 * len(am1)
+    assert daemon.passes(119) == []
+
+
+def test_half_open_exchanges_are_bounded_in_aggressive_mode_too() -> None:
+    """An address has sixteen; the oldest give way to newer ones."""
+    daemon = Daemon(aggressive())
+    for number in range(40):
+        daemon.hears(a_peer(cookie=b"flood%03d" % number).am1())
+    running = [one for one in daemon.snapshot.exchanges if one.name == "peer"]
+    assert len(running) <= 16
+    peer = a_peer(cookie=b"honest 1")
+    answer_aggressive_mode(daemon, peer)
+    assert len(daemon.snapshot.isakmp_sas) == 1
+
+
+BAD_AM2: dict[str, tuple[Callable[[Peer, bytes], bytes], str]] = {
+    "another transform": (
+        lambda peer, am1: with_offer(peer, am1, Phase1(key_length=256)),
+        "the peer answers with a transform we did not offer: AES_CBC KEY_LENGTH 256 SHA PRE_SHARED "
+        "MODP_1024",
+    ),
+    "our own value back": (
+        lambda peer, am1: swapped(peer, am1, peer.read(am1).one(KeyExchange)),
+        "the peer sends our own Diffie-Hellman value back",
+    ),
+    "a value that is unsafe": (
+        lambda peer, am1: swapped(peer, am1, KeyExchange(bytes(127) + b"\1")),
+        "the peer's Diffie-Hellman value is unsafe: MODP_1024 public value outside 2..p-2",
+    ),
+    "a value of another length": (
+        lambda peer, am1: swapped(peer, am1, KeyExchange(bytes(96))),
+        "a Diffie-Hellman value of 96 octets, expected 128 for MODP_1024",
+    ),
+    "a short nonce": (
+        lambda peer, am1: swapped(peer, am1, Nonce(bytes(7))),
+        "a nonce of 7 octets, expected 8 to 256",
+    ),
+}
+
+
+def with_offer(peer: Peer, am1: bytes, offer: Phase1) -> bytes:
+    """Message 2 with another transform than was offered."""
+    return swapped(peer, am1, a_peer(offer).sa())
+
+
+def swapped(peer: Peer, am1: bytes, other: Payload) -> bytes:
+    """Message 2 with one payload in place of the right one."""
+    chain = peer.read(peer.am2(am1))
+    payloads = [other if one.type_on_wire == other.type_on_wire else one for one in chain.payloads]
+    return peer.clear(*payloads, exchange=ExchangeType.AGGRESSIVE)
+
+
+@pytest.mark.parametrize("case", BAD_AM2)
+def test_message_2_that_nobody_could_use(case: str) -> None:
+    """One line; nothing is established."""
+    make, reason = BAD_AM2[case]
+    daemon, peer = Daemon(aggressive(answers=False)), a_peer()
+    daemon.hears(make(peer, daemon.begins()))
+    assert daemon.log[0] == f"peer: phase 1 with {PEER}:500 failed: {reason}"
+    assert daemon.snapshot.isakmp_sas == ()
+
+
+def test_a_forged_message_2_does_not_end_the_exchange() -> None:
+    """Who cannot prove it counts as not heard: the true answer is still taken."""
+    daemon, peer = Daemon(aggressive(answers=False)), a_peer()
+    am1 = daemon.begins()
+    forger = a_peer(key=b"guess", cookie=b"forger's", vendors=(Vendor.OPENBSD.value,))
+    daemon.hears(forger.am2(am1))
+    am3, *_ = daemon.hears(peer.am2(am1))
+    peer.finish_aggressive(am3)
+    assert len(daemon.snapshot.isakmp_sas) == 1
+
+
+def test_a_forged_message_3_does_not_end_the_exchange() -> None:
+    """Neither nonsense under the right cookies nor another HASH."""
+    daemon, peer = Daemon(aggressive()), a_peer()
+    am3 = peer.am3(daemon.answers(peer.am1()))
+    daemon.hears(am3[:28] + bytes(16) + am3[44:])
+    daemon.hears(peer.clear(Hash(bytes(20)), exchange=ExchangeType.AGGRESSIVE))
+    assert daemon.snapshot.isakmp_sas == ()
+    daemon.hears(am3)
+    assert len(daemon.snapshot.isakmp_sas) == 1
 
 
 def test_a_lost_message_3_is_sent_again_for_the_same_message_2() -> None:

@@ -5,7 +5,7 @@ from hashlib import md5
 import pytest
 
 from isakmpd.wire.payloads import VendorId, decode_chain
-from isakmpd.wire.vendor_ids import Vendor, recognise
+from isakmpd.wire.vendor_ids import ORIGINALS, Vendor, recognise
 from tests.vectors.handshake import handshake
 
 HASHED = {
@@ -45,6 +45,13 @@ def test_the_original_announces_itself() -> None:
         Vendor.NAT_T_RFC,
         Vendor.DPD,
     ]
+
+
+@pytest.mark.parametrize("release", ["3.4", "3.9", "4.1", "5.0", "6.2", "7.4"])
+def test_any_release_of_the_original_is_recognised(release: str) -> None:
+    """Few were ever hashed; which, its users cannot tell."""
+    hashed = md5(f"OpenBSD-{release}".encode(), usedforsecurity=False).digest()
+    assert recognise(hashed) in ORIGINALS
 
 
 @pytest.mark.parametrize("octets", [b"", b"x", Vendor.OPENBSD.value + b"x"])
