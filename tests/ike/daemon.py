@@ -123,6 +123,7 @@ class Daemon:
         entropy: Entropy | None = None,
         address: Address = DAEMON,
         nat_traversal: bool = True,
+        capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
     ) -> None:
         self.now = 1000.0
         entropy = entropy or SeededEntropy(f"daemon at {address}")
@@ -134,6 +135,7 @@ class Daemon:
             usage=self.stack.usage,
             local_address=lambda _peer: address,
             nat_traversal=nat_traversal,
+            capabilities=capabilities,
         )
         self.address = address
         self.log: list[str] = []

@@ -8,6 +8,7 @@ from isakmpd.crypto.groups import public_length
 from isakmpd.crypto.modp import prime
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.numbers import (
+    AhTransform,
     AuthenticationAlgorithm,
     Doi,
     EncapsulationMode,
@@ -15,6 +16,7 @@ from isakmpd.wire.numbers import (
     EspTransform,
     GroupDescription,
     HashAlgorithm,
+    IpcompTransform,
     Protocol,
 )
 from isakmpd.wire.payloads import (
@@ -71,7 +73,7 @@ class Phase1:
 class Phase2:
     """What the peer offers, or chooses, in quick mode."""
 
-    transform: EspTransform = EspTransform.AES
+    transform: EspTransform | AhTransform | IpcompTransform = EspTransform.AES
     key_length: int | None = 128
     authentication: AuthenticationAlgorithm = AuthenticationAlgorithm.HMAC_SHA
     group: GroupDescription | None = GroupDescription.MODP_1024
@@ -99,12 +101,30 @@ class Phase2:
     @property
     def key_octets(self) -> tuple[int, int]:
         """What is taken of KEYMAT: encryption, then authentication."""
+        if isinstance(self.transform, IpcompTransform):
+            return 0, 0
+        if isinstance(self.transform, AhTransform):
+            return 0, AUTHENTICATION_KEYS[self.authentication]
         encryption = (self.key_length or 128) // 8
         if self.transform == EspTransform.TRIPLE_DES:
             encryption = 24
         if self.transform == EspTransform.AES_GCM_16:
             encryption += 4
         return encryption, AUTHENTICATION_KEYS[self.authentication]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What the peer offers, or chooses, beside its first protocol: a bundle."""
+
+    protocol: Protocol
+    spi: bytes
+    offer: Phase2
+
+    def proposal(self, number: int = 1) -> Proposal:
+        """The proposal payload."""
+        transform = Transform(1, self.offer.transform, self.offer.attributes())
+        return Proposal(number, self.protocol, self.spi, (transform,))
 
 
 def security_association(

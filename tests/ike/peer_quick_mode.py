@@ -9,6 +9,7 @@ from isakmpd.crypto.modp import prime
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (
+    Doi,
     ExchangeType,
     Protocol,
 )
@@ -22,7 +23,7 @@ from isakmpd.wire.payloads import (
     SecurityAssociation,
     encode_chain,
 )
-from tests.ike.offers import Phase2, key_pair, security_association
+from tests.ike.offers import Part, Phase2, key_pair
 from tests.ike.peer import Peer
 
 
@@ -36,6 +37,10 @@ class QuickMode:
     spi: bytes = bytes.fromhex("0badcafe")
     nonce: bytes = b"quick mode nonce"
     ids: tuple[Identity, ...] = ()  # (initiator's, responder's)
+    protocol: Protocol = Protocol.IPSEC_ESP
+    beside: tuple[Part, ...] = ()
+    more: tuple[Payload, ...] = ()  # behind all others
+    returned: tuple[Identity, ...] | None = None  # where not the IDs that were proposed
 
     def __post_init__(self) -> None:
         self.iv = self.peer.phase2_iv(self.message_id)
@@ -44,6 +49,7 @@ class QuickMode:
             self.exponent, self.public = key_pair(self.offer.group, 0x7A11)
         self.their_public = b""
         self.inbound_keys = self.outbound_keys = b""
+        self.keys: dict[tuple[Protocol, bytes], bytes] = {}  # by protocol and SPI
 
     @property
     def mid(self) -> bytes:
@@ -52,11 +58,14 @@ class QuickMode:
 
     def payloads(self) -> tuple[Payload, ...]:
         """SA, Ni, KE, IDci, IDcr."""
-        sa = security_association(
-            Protocol.IPSEC_ESP, self.spi, (self.offer.transform, self.offer.attributes())
-        )
+        sa = SecurityAssociation(Doi.IPSEC, 1, tuple(part.proposal() for part in self.parts))
         ke = (KeyExchange(self.public),) if self.public else ()
-        return (sa, Nonce(self.nonce), *ke, *map(Identification.of, self.ids))
+        return (sa, Nonce(self.nonce), *ke, *map(Identification.of, self.ids), *self.more)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The protocols of the bundle, often only one."""
+        return (Part(self.protocol, self.spi, self.offer), *self.beside)
 
     def seal(self, *payloads: Payload) -> bytes:
         """The next message."""
@@ -97,7 +106,8 @@ class QuickMode:
         chain = self.read(qm1)
         expected = self.peer.prf(self.peer.skeyid_a, self.mid, chain.after_first)
         assert chain.payloads[0] == Hash(expected)
-        self.ids = tuple(item.identity for item in chain.all(Identification))
+        proposed = tuple(item.identity for item in chain.all(Identification))
+        self.ids = proposed if self.returned is None else self.returned
         self.ni = chain.one(Nonce).data
         self.derive(chain, self.ni, self.nonce)
         rest = payloads or self.payloads()
@@ -118,13 +128,17 @@ class QuickMode:
             public = int.from_bytes(chain.one(KeyExchange).value)
             shared = pow(public, self.exponent, modulus).to_bytes(public_length(self.offer.group))
         self.their_spi = chain.one(SecurityAssociation).proposals[0].spi
-        self.inbound_keys = self.keymat(shared, self.spi, ni, nr)
-        self.outbound_keys = self.keymat(shared, self.their_spi, ni, nr)
+        theirs = {p.protocol: p.spi for p in chain.one(SecurityAssociation).proposals}
+        for part in self.parts:
+            for spi in (part.spi, theirs.get(part.protocol, b"")):
+                self.keys[part.protocol, spi] = self.keymat(part, shared, spi, ni, nr)
+        self.inbound_keys = self.keys[self.protocol, self.spi]
+        self.outbound_keys = self.keys[self.protocol, theirs.get(self.protocol, b"")]
 
-    def keymat(self, shared: bytes, spi: bytes, ni: bytes, nr: bytes) -> bytes:
+    def keymat(self, part: Part, shared: bytes, spi: bytes, ni: bytes, nr: bytes) -> bytes:
         """KEYMAT = K1 | K2 | ..."""
-        wanted = sum(self.offer.key_octets)
-        seed = b"".join((shared, bytes([Protocol.IPSEC_ESP]), spi, ni, nr))
+        wanted = sum(part.offer.key_octets)
+        seed = b"".join((shared, bytes([part.protocol]), spi, ni, nr))
         block = octets = self.peer.prf(self.peer.skeyid_d, seed)
         while len(octets) < wanted:
             block = self.peer.prf(self.peer.skeyid_d, block, seed)
