@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 
-from isakmpd.ike import negotiation, peer_identity, quick_mode
+from isakmpd.ike import client_ids, connection_lookup, guards, peer_identity, succession
+from isakmpd.ike.context import Context
+from isakmpd.ike.correspondence import Correspondence
+from isakmpd.ike.engine import Engine
 from isakmpd.ike.exchange import Exchange
-from isakmpd.ike.ipsec import Direction, SimplexSa
+from isakmpd.ike.ipsec import Direction, ReleaseSpi, Request, SimplexSa
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.liveness import Liveness
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.simulation.play import play_seed
-from tests.simulation import test_scenes
+from tests.simulation import test_nat_scenes, test_scenes, test_seeds
 from tests.simulation.scenes import two_gateways
 
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(180)]
@@ -32,6 +35,24 @@ def storms_are_weathered() -> None:
     for seed in range(60):
         outcome = play_seed(str(seed))
         assert not outcome.faults, f"seed {seed}: {outcome.faults[:3]}"
+
+
+def both_ends_use_the_same_pair() -> None:
+    """Only while they are being rekeyed two ends send on different pairs."""
+    for seed in range(30):
+        outcome = play_seed(str(seed))
+        assert not outcome.apart, f"seed {seed}: {outcome.apart[:3]}"
+
+
+def old_seeds_find_no_faults() -> None:
+    """What seeds have found is mended."""
+    for seed in test_seeds.SEEDS:
+        test_seeds.test_a_seed_that_found_a_fault_finds_none(seed)
+
+
+def lost_peers_are_given_up() -> None:
+    """What a peer has left behind goes, also where only the peer could come back."""
+    test_nat_scenes.test_who_waits_for_its_peer_drops_what_that_has_left(told=False)
 
 
 def sas_end_in_time() -> None:
@@ -76,7 +97,7 @@ def answer_every_duplicate(patch: pytest.MonkeyPatch) -> None:
         accept(self, *args)
         self._sent = sent
 
-    patch.setattr(Exchange, "_answer_duplicate", answer)
+    patch.setattr(Exchange, "answer_again", answer)
     patch.setattr(Exchange, "_accept", keep_what_was_sent)
 
 
@@ -113,8 +134,8 @@ def believe_any_identity(patch: pytest.MonkeyPatch) -> None:
 
 def believe_any_network(patch: pytest.MonkeyPatch) -> None:
     """Client identities are not compared with the configuration."""
-    patch.setattr(negotiation, "_same_packets", lambda *_args: True)
-    patch.setattr(quick_mode, "_check_returned_ids", lambda *_args: None)
+    patch.setattr(connection_lookup, "_differences", lambda *_args: [])
+    patch.setattr(client_ids, "returned", lambda _reply, sent, *_args, **_tags: sent)
 
 
 def leave_deletes_unacknowledged(patch: pytest.MonkeyPatch) -> None:
@@ -171,6 +192,59 @@ def install_inbound_late(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Phase2Exchange, "install", late)
 
 
+def prefer_what_one_began(patch: pytest.MonkeyPatch) -> None:
+    """Of two pairs each end keeps the one it began itself, and neither is deleted."""
+    patch.setattr(succession, "gives_way", lambda _one, other: other.initiator)
+    keep_replaced_pairs(patch)
+
+
+def let_nats_forget(patch: pytest.MonkeyPatch) -> None:
+    """Nobody sends NAT keepalives."""
+    patch.setattr(IsakmpSas, "_keep_nat_open", lambda *_args: None)
+
+
+def believe_the_peer_lives(patch: pytest.MonkeyPatch) -> None:
+    """A silent peer is never asked for a sign of life."""
+    patch.setattr(Liveness, "_watch", lambda *_args: None)
+
+
+def await_peers_forever(patch: pytest.MonkeyPatch) -> None:
+    """IPsec SAs for which no ISAKMP SA can be made wait for one."""
+    patch.setattr(Correspondence, "_judge", lambda *_args: None)
+
+
+def announce_once(patch: pytest.MonkeyPatch) -> None:
+    """INITIAL-CONTACT after aggressive mode is not repeated."""
+    patch.setattr(Liveness, "announce", lambda *_args: None)
+
+
+def keep_unused_spis(patch: pytest.MonkeyPatch) -> None:
+    """SPIs of failed negotiations are not given back."""
+    tell = Context.tell
+
+    def forgetful(self: Context, request: Request) -> None:
+        if not isinstance(request, ReleaseSpi):
+            tell(self, request)
+
+    patch.setattr(Context, "tell", forgetful)
+
+
+def guard_nothing(patch: pytest.MonkeyPatch) -> None:
+    """What has no tunnel has its own way."""
+    patch.setattr(guards, "_wants_guard", lambda _connection: False)
+
+
+def open_guards_with_the_tunnel(patch: pytest.MonkeyPatch) -> None:
+    """A guard goes when the administrator takes the tunnel down."""
+    teardown = Engine.teardown
+
+    def trusting(self: Engine, name: str, now: float) -> bool:
+        self._negotiation.guards.withdraw()
+        return teardown(self, name, now)
+
+    patch.setattr(Engine, "teardown", trusting)
+
+
 MUTANTS: list[tuple[Mutate, Property]] = [
     (answer_every_duplicate, test_scenes.test_late_messages_breed_no_others),
     (leave_timer_armed, storms_are_weathered),
@@ -185,6 +259,14 @@ MUTANTS: list[tuple[Mutate, Property]] = [
     (forget_what_was_deleted, test_scenes.test_a_delete_that_overtakes_the_answer_wins),
     (forget_message_ids, replays_change_nothing),
     (install_inbound_late, test_scenes.test_a_packet_that_overtakes_the_last_message_arrives),
+    (prefer_what_one_began, both_ends_use_the_same_pair),
+    (keep_unused_spis, storms_are_weathered),
+    (guard_nothing, storms_are_weathered),
+    (open_guards_with_the_tunnel, storms_are_weathered),
+    (let_nats_forget, test_nat_scenes.test_keepalives_hold_a_silent_mapping_open),
+    (believe_the_peer_lives, storms_are_weathered),
+    (await_peers_forever, lost_peers_are_given_up),
+    (announce_once, old_seeds_find_no_faults),
 ]
 
 

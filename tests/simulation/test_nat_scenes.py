@@ -18,11 +18,19 @@ pytestmark = pytest.mark.simulation
 EXCHANGES = ["ID_PROT", "AGGRESSIVE"]
 
 
-def behind_nats(situation: Situation, exchange: str = "ID_PROT", **tags: str) -> Pair:
+def behind_nats(
+    situation: Situation, exchange: str = "ID_PROT", *, dpd: str = "10", keepalive: str = "20"
+) -> Pair:
     """Give two gateways, one or both behind a NAT, whose connection is up."""
-    lifetimes = {"phase_1": "86400", "phase_2": "86400"}
-    tags = {**lifetimes, "exchange": exchange, **tags}
-    pair = two_gateways(f"nat {situation} {exchange}", situation=situation, **tags)
+    pair = two_gateways(
+        f"nat {situation} {exchange}",
+        situation=situation,
+        exchange=exchange,
+        phase_1="86400",
+        phase_2="86400",
+        dpd=dpd,
+        keepalive=keepalive,
+    )
     pair.wait(5)
     assert pair.up
     return pair

@@ -64,6 +64,11 @@ def test_both_ends_use_the_same_pair_but_for_the_overlap_of_a_rekeying(outcomes:
     assert_none(outcomes, "apart")
 
 
+def test_no_packet_of_a_connection_that_fails_closed_leaves_in_clear(outcomes: Outcomes) -> None:
+    """From the first start to the orderly end, whatever falls between: crashes, sleep, commands."""
+    assert_none(outcomes, "in_clear")
+
+
 def test_nobody_receives_what_is_meant_for_another(outcomes: Outcomes) -> None:
     assert_none(outcomes, "misdelivered")
 

@@ -57,7 +57,7 @@ class Outcome:
 PROPERTIES = tuple(
     each.name
     for each in fields(Outcome)
-    if each.name not in ("scenario", "in_clear", "log", "wire_digest", "lost")
+    if each.name not in ("scenario", "log", "wire_digest", "lost")
 )
 
 
