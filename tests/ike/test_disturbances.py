@@ -34,6 +34,8 @@ def step_of(name: str) -> Step:
         return _as_initiator(name)
     if name in ("QM1", "QM3", "INFO"):
         return _under_an_sa(name)
+    if name.startswith("AM"):
+        return _aggressive(name)
     daemon, peer = Daemon(configuration()), a_peer()
     message = peer.mm1()
     if name != "MM1":
@@ -70,6 +72,16 @@ def _as_initiator(name: str) -> Step:
     )
 
 
+def _aggressive(name: str) -> Step:
+    daemon, peer = Daemon(configuration(exchange="AGGRESSIVE", answers=name != "AM2")), a_peer()
+    message = peer.am2(daemon.begins()) if name == "AM2" else peer.am1()
+    if name == "AM3":
+        message = peer.am3(daemon.answers(message))
+    if name == "AM1":
+        return Step(daemon, message, lambda: len(daemon.snapshot.exchanges) == 1)
+    return Step(daemon, message, lambda: len(daemon.snapshot.isakmp_sas) == 1)
+
+
 def _under_an_sa(name: str) -> Step:
     daemon, peer, first = joined()
     if name == "INFO":
@@ -83,7 +95,9 @@ def _under_an_sa(name: str) -> Step:
     return Step(daemon, message, lambda: len(daemon.snapshot.ipsec_sas) == 2)
 
 
-STEPS = ["MM1", "MM2", "MM3", "MM4", "MM5", "MM6", "QM1", "QM2", "QM3", "INFO"]
+AGGRESSIVE = ["AM1", "AM2", "AM3"]
+STEPS = ["MM1", "MM2", "MM3", "MM4", "MM5", "MM6", *AGGRESSIVE, "QM1", "QM2", "QM3", "INFO"]
+FIRST = ["MM1", "AM1"]
 # The one message whose content no key protects yet is believed as it comes.
 PROTECTED = ["MM5", "MM6", "QM1", "QM2", "QM3", "INFO"]
 
@@ -108,7 +122,7 @@ def test_every_prefix_of_every_message(name: str) -> None:
     honest = [
         octets[:24] + len(octets).to_bytes(4) + octets[28:] for octets in cut if len(octets) >= 28
     ]
-    disturb(step, cut + [octets for octets in honest if name != "MM1" or len(octets) < 60])
+    disturb(step, cut + [octets for octets in honest if name not in FIRST or len(octets) < 60])
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -161,7 +175,7 @@ def test_the_header_and_nothing_else(name: str) -> None:
     disturb(step, bare)
 
 
-@pytest.mark.parametrize("name", [name for name in STEPS if name != "MM1"])
+@pytest.mark.parametrize("name", [name for name in STEPS if name not in FIRST])
 def test_the_same_message_from_somebody_without_the_key_or_cookies(name: str) -> None:
     """Wrong cookies, either of them."""
     step = step_of(name)
