@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from isakmpd.config.model import ClientId, Configuration, Connection
 from isakmpd.ike.client_ids import ClientIds, described, host
 from isakmpd.ike.identity_sections import section_of
+from isakmpd.ike.nat_traversal import NatSituation
 from isakmpd.ike.refused import Refused
-from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.identities import Identity
@@ -22,14 +22,16 @@ from isakmpd.wire.numbers import IdType, NotifyType
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Hold what a peer asks for, and from where.
+    """Hold what a peer asks for, who it is and where: ``peer`` is its section.
 
     ``translated`` tells of transport mode through a NAT, where identities name addresses that
     only one side of it knows; the addresses that are seen count then. ``assigned`` are addresses
     the peer has given this host.
     """
 
-    sa: IsakmpSa
+    peer: str
+    remote_id: Identity
+    nat: NatSituation
     transport: Transport
     ids: ClientIds
     translated: bool = False
@@ -44,7 +46,7 @@ def connection_meant(configuration: Configuration, asking: Asking) -> Connection
     fitting = [
         connection
         for connection in configuration.connections.values()
-        if connection.peer == asking.sa.name
+        if connection.peer == asking.peer
         and connection.passive
         and not _differences(configuration, connection, asking)
     ]
@@ -62,13 +64,13 @@ def _says(connection: Connection) -> tuple[int, int]:
 def _differences(configuration: Configuration, connection: Connection, asking: Asking) -> list[str]:
     """List what differs between a connection and what is asked."""
     (ours, theirs), at = asking.ids, asking.transport
-    hidden = asking.translated and asking.sa.nat.we_are_behind
+    hidden = asking.translated and asking.nat.we_are_behind
     found = []
     if connection.local is not None:
         found += _end("Local-ID", connection.local, ours, at.local, hidden=hidden)
     elif not _is_host(ours, (at.local, *asking.assigned), hidden=hidden):
         found.append(f"Local-ID: got {_packets(ours)}, expected this host")
-    hidden = asking.translated and asking.sa.nat.peer_is_behind
+    hidden = asking.translated and asking.nat.peer_is_behind
     if connection.remote is not None:
         found += _end("Remote-ID", connection.remote, theirs, at.remote, hidden=hidden)
     elif fault := _not_the_peer(configuration, theirs, asking):
@@ -120,10 +122,10 @@ def _not_the_peer(configuration: Configuration, theirs: Identity, asking: Asking
 
     That is its address as we see it, the one we have assigned it, or one behind its NAT.
     """
-    section = section_of(asking.sa.remote_id)
+    section = section_of(asking.remote_id)
     pool = configuration.address_pools.get(section) if section else None
     assigned = (pool.address,) if pool is not None and pool.address is not None else ()
-    behind = asking.sa.nat.peer_is_behind
+    behind = asking.nat.peer_is_behind
     if _is_host(theirs, (asking.transport.remote, *assigned), hidden=asking.translated and behind):
         return ""
     single = host(theirs)
@@ -143,7 +145,7 @@ def _claimed(configuration: Configuration, address: Address, asking: Asking) -> 
         return f"got {address}, which is this host"
     for connection in configuration.connections.values():
         ends = [("Local-ID", connection.local)]
-        if connection.peer != asking.sa.name:
+        if connection.peer != asking.peer:
             ends.append(("Remote-ID", connection.remote))
         for tag, end in ends:
             if end is not None and end.network.prefixlen and address in end.network:
@@ -160,7 +162,7 @@ def _packets(identity: Identity) -> str:
 def _refusal(configuration: Configuration, asking: Asking) -> Refused:
     """Say what no connection has, and which comes nearest."""
     ours, theirs = asking.ids
-    own = [c for c in configuration.connections.values() if c.peer == asking.sa.name]
+    own = [c for c in configuration.connections.values() if c.peer == asking.peer]
     known = [
         f"[{c.section}] has {c.remote or 'the peer itself'} and {c.local or 'this host'}"
         for c in own
@@ -168,7 +170,7 @@ def _refusal(configuration: Configuration, asking: Asking) -> Refused:
     ]
     return Refused(
         f"peer proposed invalid phase 2 IDs: initiator id {described(theirs)}, responder id "
-        f"{described(ours)}; no connection of peer {asking.sa.name} has them as Remote-ID and "
+        f"{described(ours)}; no connection of peer {asking.peer} has them as Remote-ID and "
         f"Local-ID ({', '.join(known[:3]) or 'it has none'}){_hint(configuration, own, asking)}",
         NotifyType.INVALID_ID_INFORMATION,
     )

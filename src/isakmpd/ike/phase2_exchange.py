@@ -125,7 +125,15 @@ class Phase2Exchange(Exchange):
     def connection_for(self, ids: ClientIds, *, translated: bool) -> Connection:
         """Find the connection the peer means, which from now on names this exchange."""
         assigned = self.owner.assigned_addresses(self.sa)
-        asking = Asking(self.sa, self.transport, ids, translated, assigned)
+        asking = Asking(
+            self.sa.name,
+            self.sa.remote_id,
+            self.sa.nat,
+            self.transport,
+            ids,
+            translated=translated,
+            assigned=assigned,
+        )
         connection = connection_meant(self.context.configuration, asking)
         self.name = connection.section
         return connection
@@ -222,10 +230,10 @@ class Phase2Exchange(Exchange):
             return "the peer refuses the connection or has lost the ISAKMP SA; its log tells"
         return ""
 
-    def failed(self, reason: str, notify: NotifyType | None) -> None:
+    def failed(self, refused: Refused) -> None:
         """Give back what was reserved, tell the peer, and log why."""
-        transport = self.transport
-        self.context.log(f"{self.name}: quick mode with {transport.peer} failed: {reason}")
+        line = f"{self.name}: quick mode with {self.transport.peer} failed: {refused.reason}"
+        self.context.failures.tell(self.name, line)
         for key in self._installed:
             self.context.tell(ipsec.RemoveSa(key))
         inbound = {key.protocol for key in self._installed}
@@ -234,9 +242,8 @@ class Phase2Exchange(Exchange):
                 self.owner.delete_spi(self.sa, spi, protocol)
             else:
                 self._release(protocol, spi)
-        if notify is not None:
-            protocol, spi = self.peer_spi
-            self.owner.notify(self.sa, notify, spi, protocol)
+        if refused.notify is not None:
+            self.owner.notify(self.sa, refused, *self.peer_spi)
 
     def late_answer(self, answer: ipsec.Answer) -> None:
         """Give back an SPI that was allocated for an exchange that has failed."""
