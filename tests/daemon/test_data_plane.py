@@ -257,7 +257,7 @@ def test_flows_share_what_they_share_until_the_last_is_gone(world: World) -> Non
     assert [item.destination for item in world.host.installed if isinstance(item, Rule)][-1] == (
         other.remote
     )
-    assert len(world.host.installed) == 8
+    assert len(world.host.installed) == 9
     world.submit(RemoveFlow(Flow(other)), RemoveFlow(Flow(other)))
     assert world.host.installed == []
 
@@ -312,9 +312,9 @@ def test_a_successor_keeps_what_refuses_packets_until_it_has_begun(tmp_path: Pat
     successor.plane.begun()
     assert host.installed == []
     assert [line.partition(":")[2] for line in successor.log] == [
-        " took over 8 routing rules of a killed predecessor:"
+        " took over 9 routing rules of a killed predecessor:"
         " its packets stay refused until the tunnels are back",
-        " removed 7 routing rules of a killed predecessor",
+        " removed 8 routing rules of a killed predecessor",
     ]
     successor.plane.close()
     assert list(tmp_path.iterdir()) == []

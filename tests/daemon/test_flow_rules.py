@@ -84,7 +84,7 @@ def test_our_own_packets_leave_the_band_first() -> None:
     nop, goto, *answers, last_resort, route = frame(INSTANCE, 4)
     assert nop == Rule(4, INSTANCE.end, RuleAction.NOP)
     assert goto == Rule(4, BAND_START, RuleAction.GOTO, INSTANCE.end, mark=INSTANCE.mark)
-    assert len(answers) == 3
+    assert len(answers) == 4
     assert last_resort == Route(4, INSTANCE.table, None)
     assert route == Route(4, INSTANCE.table, "isakmpd3")
 

@@ -124,6 +124,8 @@ def frame(
     return (
         Rule(version, instance.end, RuleAction.NOP),
         Rule(version, BAND_START, RuleAction.GOTO, instance.end, mark=instance.mark),
+        # Without a rule like this the kernel reads no protocol and ports of what it receives.
+        Rule(version, instance.answers, RuleAction.NOP, protocol=ESP),
         replace(answer, protocol=ESP),
         *(replace(answer, protocol=UDP, source_port=port) for port in udp_ports),
         Route(version, instance.table, None),
