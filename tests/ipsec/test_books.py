@@ -154,8 +154,9 @@ def test_close_leaves_nothing(stack: tuple[NoStack, Reports]) -> None:
 
 def test_memory_carries_counts_and_says_the_first_packet_arrived() -> None:
     west, east, reports = pair()
-    assert east.open(sealed(west), 6) == PACKET
-    assert east.open(sealed(west), 7) == PACKET
+    received = replace(PACKET, peer=str(WEST))
+    assert east.open(sealed(west), 6) == received
+    assert east.open(sealed(west), 7) == received
     assert reports == [InboundSeen(INBOUND.key)]
     assert west.usage(OUTBOUND.key) == SaUsage(2, 200, 5)
     assert east.usage(INBOUND.key) == SaUsage(2, 200, 7)

@@ -80,11 +80,6 @@ class OwnTimers:
         self.cancel(event)
         self._armed[event] = timers.arm(due, event, action)
 
-    def armed(self, event: str) -> bool:
-        """Tell whether the timer of an event is still to fire."""
-        timer = self._armed.get(event)
-        return timer is not None and timer.armed
-
     def cancel(self, event: str) -> None:
         """Disarm the timer of an event, if there is one."""
         timer = self._armed.pop(event, None)

@@ -23,6 +23,7 @@ from isakmpd.ike.ipsec import (
     SimplexSa,
     SoftExpired,
     Unguard,
+    UdpEncapsulation,
     UnknownSpi,
     UpdateSa,
 )
@@ -143,7 +144,7 @@ class MemoryStack(NoStack):
         """Find the flow of a packet; of equal ones that of its peer, or else the newest."""
         matching = [flow for flow in reversed(self.flows) if sends(flow.selector, packet)]
         if packet.peer:
-            matching = [flow for flow in matching if flow.peer == packet.peer]
+            matching = [flow for flow in matching if self._peer(flow) == packet.peer]
         return max(matching, key=lambda flow: narrowness(flow.selector), default=None)
 
     def _narrowest_guard(self, packet: InnerPacket) -> tuple[Selector, str] | None:
@@ -205,12 +206,10 @@ class MemoryStack(NoStack):
         if not receives(innermost.selector, inner):
             raise _Dropped("selector")
         flow = self._flow_back(innermost)
-        if flow is None:
-            return replace(inner, peer="") if inner.peer else inner
-        expected = [key.protocol for key in self.flows[flow]]
-        if [layer.protocol for layer in esp.layers] != expected:
+        expected = [key.protocol for key in self.flows[flow]] if flow is not None else None
+        if expected not in (None, [layer.protocol for layer in esp.layers]):
             raise _Dropped("not the bundle")
-        return replace(inner, peer=flow.peer)
+        return replace(inner, peer=_place(innermost.source, innermost.udp))
 
     def _take_off(self, layer: Layer, esp: MemoryEsp, now: float) -> SimplexSa:
         """Take off one layer as RFC 4303 section 3.4 has it; raises _Dropped."""
@@ -254,16 +253,14 @@ class MemoryStack(NoStack):
 
     def _flow_back(self, inbound: SimplexSa) -> Flow | None:
         """Find the flow to the peer an inbound SA receives from."""
-        for flow, bundle in self.flows.items():
-            outbound = self.sas.get(bundle[0])
-            if (
-                outbound is not None
-                and flow.selector == inbound.selector
-                and outbound.key.destination == inbound.source
-                and outbound.udp == inbound.udp
-            ):
-                return flow
-        return None
+        peer = _place(inbound.source, inbound.udp)
+        alike = (flow for flow in self.flows if flow.selector == inbound.selector)
+        return next((flow for flow in alike if self._peer(flow) == peer), None)
+
+    def _peer(self, flow: Flow) -> str | None:
+        """Tell where a flow's packets go."""
+        outbound = self.sas.get(self.flows[flow][0])
+        return _place(outbound.key.destination, outbound.udp) if outbound is not None else None
 
     def _count(self, key: SaKey, octets: int, now: float) -> bool:
         """Count a packet against the SA's limits; False when the SA carries no more."""
@@ -286,6 +283,10 @@ class MemoryStack(NoStack):
         if last is None or now - last >= UNKNOWN_SPI_INTERVAL:
             self._unknown_reported[esp.source] = now
             self.report(UnknownSpi(esp.source, esp.destination, spi))
+
+
+def _place(address: Address, udp: UdpEncapsulation | None) -> str:
+    return f"{address} {udp.remote_port}" if udp is not None else str(address)
 
 
 def _narrower(guard: Selector, flow: Selector) -> bool:

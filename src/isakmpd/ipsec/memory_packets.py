@@ -13,8 +13,8 @@ from isakmpd.wire.numbers import Protocol
 class InnerPacket:
     """Describe a packet to protect: what selectors look at, and ``octets`` of content.
 
-    ``peer`` names the ``Flow.peer`` it came from or goes to; it stands for the port by which a host
-    tells peers apart that share a selector.
+    ``peer`` names the place it came from or goes to; it stands for the port by which a host tells
+    peers apart that share a selector.
     """
 
     source: Address

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from isakmpd.simulation import gateways, roadwarriors
 from isakmpd.simulation.node import Node
 from isakmpd.simulation.scenario import Scenario
-from isakmpd.simulation.traffic import Conversation
+from isakmpd.simulation.traffic import Conversation, Ports, answering
 from isakmpd.simulation.world import World
 
 
@@ -48,12 +48,33 @@ def _gateways(world: World, scenario: Scenario) -> Cast:
 
 
 def _roadwarriors(world: World, scenario: Scenario) -> Cast:
-    server, *clients = roadwarriors.place(world, dict(scenario.tags))
-    talks = tuple(
-        Conversation(world, one, other, scenario.chatter)
+    tags = dict(scenario.tags)
+    behind = "east" in scenario.situation.value
+    l2tp = "local_net" in tags
+    server, *clients = roadwarriors.place(world, tags, behind=behind, l2tp=l2tp)
+    peers = {server.name: len(clients), **{client.name: 1 for client in clients}}
+    talk = _dial_in if l2tp else _between_networks
+    return Cast((server, *clients), talk(world, server, clients, scenario.chatter), peers)
+
+
+def _between_networks(
+    world: World, server: Node, clients: list[Node], chatter: float
+) -> tuple[Conversation, ...]:
+    return tuple(
+        Conversation(world, one, other, chatter)
         for client in clients
         for one, other in ((client, server), (server, client))
-        if scenario.chatter
+        if chatter
     )
-    peers = {server.name: len(clients), **{client.name: 1 for client in clients}}
-    return Cast((server, *clients), talks, peers)
+
+
+def _dial_in(
+    world: World, server: Node, clients: list[Node], chatter: float
+) -> tuple[Conversation, ...]:
+    """Have clients speak to a server that answers whoever speaks to it."""
+    answering(server, clients)
+    ports = Ports(roadwarriors.L2TP_PORT, roadwarriors.L2TP_PORT)
+    return tuple(
+        Conversation(world, client, server, chatter, address=roadwarriors.SERVER, ports=ports)
+        for client in clients
+    )

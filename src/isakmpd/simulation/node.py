@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
@@ -54,7 +55,8 @@ class Node:
     """Run one daemon's decisions.
 
     ``log`` holds what everybody sees, ``sent`` how often each message went out, ``received`` the
-    LAN's packets that came out of the tunnel, ``in_clear`` those that left as they were.
+    packets that came out of a tunnel, which ``on_received`` is told, ``in_clear`` those that left
+    as they were.
     ``mute`` loses all it sends, ``deaf`` all it should receive.
     """
 
@@ -84,6 +86,7 @@ class Node:
         self.log: list[Line] = []
         self.sent: Counter[Message] = Counter()
         self.received: list[InnerPacket] = []
+        self.on_received: Callable[[InnerPacket], None] = lambda _packet: None
         self.in_clear: list[tuple[float, InnerPacket]] = []
 
     def boot(self) -> None:
@@ -184,6 +187,7 @@ class Node:
                 inner = self.stack.open(packet, self.now)
                 if inner is not None:
                     self.received.append(inner)
+                    self.on_received(inner)
             case Datagram():
                 self.engine.receive(packet.octets, _turned(packet.transport), self.now)
             case Keepalive():

@@ -19,20 +19,40 @@ CLIENTS = {
     "bert": IPv4Address("192.168.1.11"),
     "carl": CARL,
 }
+BEHIND = IPv4Address("192.168.1.10")  # the server's, behind a NAT; anna has the same
+L2TP_PORT = 1701
+L2TP = {"protocol": "udp", "port": str(L2TP_PORT)}
 AT_HOME = ("anna", "bert")
 LANS = {"server": "10.2.0", "anna": "10.1.1", "bert": "10.1.2", "carl": "10.1.3"}
 
 
-def place(world: World, tags: Mapping[str, str]) -> tuple[Node, ...]:
-    """Start everybody, the server first; ``world.nats`` knows the clients' NAT by either name."""
-    server = world.add("server", SERVER, _server(tags), host=_host("server"))
+def place(
+    world: World, tags: Mapping[str, str], *, behind: bool = False, l2tp: bool = False
+) -> tuple[Node, ...]:
+    """Start everybody, the server first; ``world.nats`` knows the clients' NAT by either name.
+
+    ``behind`` puts the server behind a NAT that lets everybody reach its ports; with ``l2tp`` the
+    hosts themselves speak UDP on port 1701 in transport mode, rather than networks to each other.
+    """
+    address = BEHIND if behind else SERVER
+    nat = Nat(SERVER) if behind else None
+    if nat is not None:
+        nat.forward(500, BEHIND)
+        nat.forward(4500, BEHIND)
+    server = world.add(
+        "server",
+        address,
+        _server(tags, str(address) if l2tp else None),
+        host=address if l2tp else _host("server"),
+        nat=nat,
+    )
     home = Nat(HOME)
     clients = [
         world.add(
             name,
             address,
-            _client(name, tags),
-            host=_host(name),
+            _client(name, tags, l2tp=l2tp),
+            host=address if l2tp else _host(name),
             nat=home if name in AT_HOME else None,
         )
         for name, address in CLIENTS.items()
@@ -40,9 +60,15 @@ def place(world: World, tags: Mapping[str, str]) -> tuple[Node, ...]:
     return server, *clients
 
 
-def _server(tags: Mapping[str, str]) -> Configuration:
+def _server(tags: Mapping[str, str], l2tp: str | None) -> Configuration:
     """Await whoever comes as the Default peer, and carl by his address."""
     peers = [Peering("anybody", None), Peering("carl", CARL)]
+    if l2tp is not None:
+        tunnels = [
+            Tunnel("l2tp", "anybody", l2tp, None, always_up=False, **L2TP),
+            Tunnel("l2tp-carl", "carl", l2tp, None, always_up=False, **L2TP),
+        ]
+        return configuration("server", peers, tunnels, tags)
     tunnels = [
         Tunnel(
             f"lan-{name}",
@@ -56,8 +82,12 @@ def _server(tags: Mapping[str, str]) -> Configuration:
     return configuration("server", peers, tunnels, tags)
 
 
-def _client(name: str, tags: Mapping[str, str]) -> Configuration:
-    tunnel = Tunnel("lan", "server", _network(name), _network("server"), always_up=True)
+def _client(name: str, tags: Mapping[str, str], *, l2tp: bool) -> Configuration:
+    if l2tp:
+        own = str(CLIENTS[name])
+        tunnel = Tunnel("l2tp", "server", own, str(SERVER), always_up=True, **L2TP)
+    else:
+        tunnel = Tunnel("lan", "server", _network(name), _network("server"), always_up=True)
     return configuration(name, [Peering("server", SERVER)], [tunnel], tags)
 
 

@@ -87,6 +87,24 @@ class Scenario:
 _TUNNELS = ("ESP-AES-128-SHA", "ESP-AES-256-SHA2-256", "ESP-3DES-MD5", "ESP-AESGCM-128")
 
 
+_TRANSPORTS = ("ESP-TRP-AES-128-SHA", "ESP-TRP-3DES-MD5", "ESP-TRP-AESGCM-128")
+_COMPRESSION = """\
+[DEFLATED]
+PROTOCOL_ID= IPCOMP
+Transforms= DEFLATE-XF
+
+[DEFLATE-XF]
+TRANSFORM_ID= DEFLATE
+ENCAPSULATION_MODE= TUNNEL
+"""
+# The protocols of suites nobody generates, in order of application.
+_BUNDLES = {
+    "ESP-AH": "QM-ESP-AES-128-SHA{pfs},QM-AH-SHA{pfs}",
+    "COMPRESSED": "DEFLATED,QM-ESP-AES-128-SHA{pfs}",
+    "COMPRESSED-ESP-AH": "DEFLATED,QM-ESP-3DES-MD5{pfs},QM-AH-MD5{pfs}",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """Bound what the scenarios of one family are drawn from."""
@@ -97,6 +115,7 @@ class Family:
     nat_timeouts: tuple[float, ...] = (60.0,)
     suites: tuple[str, ...] = _TUNNELS
     between_hosts: bool = False  # rather than networks
+    on_demand: bool = False
     roadwarriors: bool = False
     chatters: tuple[float, ...] = (0.0, 0.0, 3.0, 0.5)
 
@@ -119,7 +138,32 @@ FAMILIES = {
         exchanges=BOTH,
         events=(*FAULTS, Event.REBIND, Event.MOVE, *_PARTITIONS),
         nat_timeouts=(30.0, 60.0, 300.0),
+        situations=(Situation.OPEN, Situation.EAST),
         roadwarriors=True,
+    ),
+    "l2tp": Family(
+        events=(*FAULTS, Event.REBIND, Event.MOVE),
+        exchanges=BOTH,
+        situations=(Situation.OPEN, Situation.EAST),
+        nat_timeouts=(30.0, 60.0, 300.0),
+        suites=_TRANSPORTS,
+        between_hosts=True,
+        roadwarriors=True,
+        chatters=(5.0, 1.0),
+    ),
+    "hosts": Family(
+        events=(*FAULTS, Event.REBIND),
+        exchanges=BOTH,
+        situations=(Situation.OPEN, *_BEHIND_NATS),
+        suites=_TRANSPORTS,
+        between_hosts=True,
+    ),
+    "bundles": Family(suites=("AH-SHA", "AH-MD5", *_BUNDLES)),
+    "demand": Family(
+        events=(*FAULTS, *_PARTITIONS),
+        situations=(Situation.OPEN, *_BEHIND_NATS),
+        on_demand=True,
+        chatters=(0.5, 3.0, 40.0),
     ),
 }
 DEFAULT_FAMILY = "storm"
@@ -174,20 +218,28 @@ def _always_up(one: _Draw, situation: Situation) -> tuple[str, ...]:
 
 def _tags(one: _Draw, family: Family) -> dict[str, str]:
     pfs = "-PFS-GRP1" if one.chance(0.5) else ""
-    suite = one.one(family.suites)
     # Lifetimes are short enough for several rekeyings in the storm, or so long that what goes
     # cannot have gone by them.
     short = one.chance(0.4)
-    tags = {
+    return {
         "exchange": one.one(family.exchanges),
         "transforms": one.one(("AES-128-SHA-GRP1", "3DES-MD5-GRP1", "AES-256-SHA2-256-GRP1")),
-        "suites": f"QM-{suite}{pfs}-SUITE",
+        **_suite(one.one(family.suites), pfs),
         "retransmits": one.one(("2", "3", "4")),
         "dpd": one.one(("5", "10", "15")),
         "phase_1": one.one(("90", "150", "300")) if short else "86400",
         "phase_2": one.one(("60", "100", "200")) if short else "86400",
+        **({"local_net": "", "remote_net": ""} if family.between_hosts else {}),
+        **({"connection_tags": "Flags= on-demand"} if family.on_demand else {}),
     }
-    return {**tags, "local_net": "", "remote_net": ""} if family.between_hosts else tags
+
+
+def _suite(name: str, pfs: str) -> dict[str, str]:
+    """Give the tags that choose a suite."""
+    if name not in _BUNDLES:
+        return {"suites": f"QM-{name}{pfs}-SUITE"}
+    protocols = _BUNDLES[name].format(pfs=pfs)
+    return {"suites": name, "more": f"[{name}]\nProtocols= {protocols}\n\n{_COMPRESSION}"}
 
 
 def _weather(one: _Draw) -> Weather:

@@ -7,6 +7,7 @@ meant, whatever NATs and tunnels made of its addresses.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from isakmpd.ipsec.memory_packets import InnerPacket
@@ -99,16 +100,22 @@ def misdelivered(node: Node) -> list[str]:
     ]
 
 
-def answer(node: Node, packet: InnerPacket, destination: Node) -> None:
-    """Send an answer to where a packet came from, as a server does that knows no addresses."""
-    node.protect(
-        InnerPacket(
-            packet.destination,
-            packet.source,
-            labelled(node, destination, len(destination.received)),
-            packet.protocol,
-            packet.destination_port,
-            packet.source_port,
-            packet.peer,
+def answering(server: Node, clients: Iterable[Node]) -> None:
+    """Have a node's host answer what it receives, to where that came from."""
+    names = {client.name: client for client in clients}
+
+    def answer(packet: InnerPacket) -> None:
+        client = names[packet.octets.decode().split()[0]]
+        server.protect(
+            InnerPacket(
+                packet.destination,
+                packet.source,
+                labelled(server, client, len(client.received)),
+                packet.protocol,
+                packet.destination_port,
+                packet.source_port,
+                packet.peer,
+            )
         )
-    )
+
+    server.on_received = answer
