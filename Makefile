@@ -3,7 +3,7 @@
 # make test      install what the tests need and run them all (ARGS="-k name" to choose)
 # make check     style, types and architecture
 # make bench     handshakes and throughput, compared with strongSwan in the same run
-# make soak      hours of rekeying under load
+# make soak      a thousand scenarios of every kind in a simulated world
 # make lock      write the lock files anew (UPGRADE=1 for the newest versions)
 # make clean     remove what the above made
 
