@@ -75,7 +75,7 @@ def original(role: End, monkeypatch: pytest.MonkeyPatch) -> Daemon:
 
     monkeypatch.setattr("isakmpd.ike.key_agreement.generate", recorded)
     monkeypatch.setattr("isakmpd.ike.quick_mode.generate", recorded)
-    monkeypatch.setattr("isakmpd.ike.phase1_exchange._OURS", VENDORS_IN_THE_ORIGINALS_ORDER)
+    monkeypatch.setattr("isakmpd.ike.announcements.OURS", VENDORS_IN_THE_ORIGINALS_ORDER)
     first, second = RECORD.quick_modes
     deletes = RECORD.informational
     order: list[QuickMode | Informational] = [first, deletes[0], second, deletes[1], deletes[2]]

@@ -71,8 +71,7 @@ class _Answer:
         choice = phase1_proposal.check(message.one(SecurityAssociation), x.peer)
         peers = PeerContribution.read(message, choice.group)
         agreement = agree(self._own, peers, initiator=True)
-        key = x.known_key(pre_shared_keys.by_address(x.configuration, x.peer, x.transport.remote))
-        return x.derive(choice, agreement, self._sa.body(), key)
+        return x.derive(choice, agreement, self._sa.body(), x.key_by_address())
 
 
 async def responder(x: Phase1Exchange, first: Chain) -> None:

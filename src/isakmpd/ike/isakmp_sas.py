@@ -12,7 +12,7 @@ from isakmpd.ike.grouped import Grouped
 from isakmpd.ike.ipsec_sas import RETRY_REKEY, soft_share
 from isakmpd.ike.liveness import Farewell, Liveness, LivenessOwner
 from isakmpd.ike.outputs import SendKeepalive
-from isakmpd.ike.phase1_notifies import shortened
+from isakmpd.ike.phase1_notifies import lifetimes_after
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.wire.payloads import Notification
 
@@ -118,9 +118,8 @@ class IsakmpSas:
 
     def shorten(self, sa: IsakmpSa, notification: Notification) -> None:
         """Let an SA we began end when the responder says that it ends (RFC 2407, 4.6.3.1)."""
-        lifetimes = shortened(sa.choice.lifetimes, notification)
-        named = notification.spi in (b"", sa.initiator_cookie + sa.responder_cookie)
-        if not (sa.initiator and named) or lifetimes == sa.choice.lifetimes:
+        lifetimes = lifetimes_after(sa, notification)
+        if lifetimes == sa.choice.lifetimes:
             return
         self._context.verbose(
             f"{sa.name}: {sa.transport.peer} shortens the ISAKMP SA's life to {lifetimes.seconds} s"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from isakmpd.ike import peer_identity, phase1_notifies, phase1_proposal, pre_shared_keys, steps
+from isakmpd.ike import peer_identity, phase1_notifies, phase1_proposal, steps
 from isakmpd.ike.effects import Finish, Turn
 from isakmpd.ike.key_agreement import OwnContribution, PeerContribution, agree
 from isakmpd.ike.phase1_exchange import Phase1Exchange
-from isakmpd.ike.pre_shared_keys import PeerKey
 from isakmpd.ike.refused import Refused
 from isakmpd.wire.payloads import Chain, Hash, Identification, SecurityAssociation
 
@@ -25,7 +24,7 @@ async def initiator(x: Phase1Exchange) -> None:
         retransmit=True,
     )
     peers = PeerContribution.read(reply, choice.group)
-    keys = x.derive(choice, agree(own, peers, initiator=True), sa.body(), _key(x))
+    keys = x.derive(choice, agree(own, peers, initiator=True), sa.body(), x.key_by_address())
     x.sealing = keys.sealing()
     x.detect_nat(choice, reply)
     if x.nat.detected:
@@ -58,7 +57,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     peers = PeerContribution.read(message, choice.group)
     own = OwnContribution.fresh(choice.group, x.entropy)
     x.detect_nat(choice, message)
-    keys = x.derive(choice, agree(own, peers, initiator=False), sa_body, _key(x))
+    keys = x.derive(choice, agree(own, peers, initiator=False), sa_body, x.key_by_address())
     message = await Turn(
         (*own.payloads(), *x.nat_discovery(choice)),
         steps.MM5,
@@ -77,7 +76,3 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
         )
     )
     x.complete(keys, remote_id, message)
-
-
-def _key(x: Phase1Exchange) -> PeerKey:
-    return x.known_key(pre_shared_keys.by_address(x.configuration, x.peer, x.transport.remote))

@@ -8,8 +8,15 @@ from typing import NoReturn, Protocol
 from isakmpd.config.model import Configuration, Peer
 from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK
 from isakmpd.crypto.secret import Secret
-from isakmpd.ike import informational, nat_traversal, phase1_notifies
+from isakmpd.ike import (
+    announcements,
+    informational,
+    nat_traversal,
+    phase1_notifies,
+    pre_shared_keys,
+)
 from isakmpd.ike.context import Context
+from isakmpd.ike.early_datagrams import EarlyDatagrams
 from isakmpd.ike.entropy import Entropy, message_id
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.framing import Unproven, frame
@@ -35,21 +42,9 @@ from isakmpd.wire.numbers import (
     PayloadType,
 )
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
-from isakmpd.wire.payloads import Chain, Identification, Notification, Payload, VendorId
-from isakmpd.wire.vendor_ids import ORIGINALS, Vendor, recognise
+from isakmpd.wire.payloads import Chain, Identification, Notification, Payload
+from isakmpd.wire.vendor_ids import ORIGINALS, Vendor
 
-# What we announce, in the original's order; then what only we know.
-_OURS = (
-    Vendor.NAT_T_DRAFT_02,
-    Vendor.NAT_T_DRAFT_03,
-    Vendor.NAT_T_RFC,
-    Vendor.DPD,
-    Vendor.ACKNOWLEDGED_DELETES,
-)
-# Announced to those alone who announce it.
-_ECHOED = (Vendor.NAT_T_DRAFT_02_PLAIN,)
-_EARLY = 4  # datagrams kept that came before the message they depend on
-_EARLY_OCTETS = 8192
 _UNKNOWABLE = 32  # octets of a key drawn at random
 _WRONG_MODE = {NotifyType.INVALID_EXCHANGE_TYPE, NotifyType.UNSUPPORTED_EXCHANGE_TYPE}
 HINTS = 3  # unauthenticated notifies kept for the sentence at the end
@@ -100,7 +95,7 @@ class Phase1Exchange(Exchange):
         self._keys: Phase1Keys | None = None
         self._complained = False
         self._heard_octets = 0  # of the latest message, believed or not
-        self._early: list[tuple[bytes, Transport]] = []  # datagrams
+        self._early = EarlyDatagrams()
         self._heard: list[NotifyType] = []
         self._unreachable: Unreachable | None = None
 
@@ -129,24 +124,16 @@ class Phase1Exchange(Exchange):
         """Tell whether we hold no SA with this peer."""
         return self.owner.shares_nothing_with(self.peer, self.transport)
 
-    @property
-    def _speaks_nat_traversal(self) -> bool:
-        return self.context.nat_traversal
-
     def vendor_ids(self) -> tuple[Payload, ...]:
         """Announce what we speak; a responder repeats only what the initiator announced."""
-        offered = _OURS if self.initiator else (*_OURS, *_ECHOED)
-        return tuple(
-            VendorId(vendor.value)
-            for vendor in offered
-            if (self.initiator or vendor in self.vendors)
-            and (self._speaks_nat_traversal or vendor not in nat_traversal.VENDORS)
-        )
+        on = self.context.nat_traversal
+        if self.initiator:
+            return announcements.first(nat_traversal_on=on)
+        return announcements.repeated(self.vendors, nat_traversal_on=on)
 
     def learn_vendors(self, message: Chain) -> None:
         """Note what the peer announces."""
-        known = (recognise(payload.data) for payload in message.all(VendorId))
-        self.vendors = frozenset(vendor for vendor in known if vendor)
+        self.vendors = announcements.heard(message)
 
     # Keys
 
@@ -155,8 +142,9 @@ class Phase1Exchange(Exchange):
         """Tell whether the peer is OpenBSD's isakmpd, by its vendor ID."""
         return not ORIGINALS.isdisjoint(self.vendors)
 
-    def known_key(self, key: PeerKey | None) -> PeerKey:
-        """Demand that there is a key; raises Refused."""
+    def key_by_address(self) -> PeerKey:
+        """Find the key that the peer's address and section tell; raises Refused without one."""
+        key = pre_shared_keys.by_address(self.configuration, self.peer, self.transport.remote)
         if key is None:
             raise Refused(
                 f"no pre-shared key for this peer ([{self.peer.section}]:Authentication is "
@@ -204,7 +192,7 @@ class Phase1Exchange(Exchange):
     @property
     def nat_dialect(self) -> Dialect | None:
         """Give how both ends speak of NATs, None where one of them does not."""
-        return nat_traversal.agreed(self.vendors) if self._speaks_nat_traversal else None
+        return nat_traversal.agreed(self.vendors) if self.context.nat_traversal else None
 
     def nat_discovery(self, choice: Phase1Choice) -> tuple[Payload, ...]:
         """Tell a peer that understands it which addresses and ports we see."""
@@ -240,7 +228,9 @@ class Phase1Exchange(Exchange):
         notifies = last.all(Notification) if last is not None else []
         first_contact = self.first_contact
         sa = self._sa(keys, remote_id)
-        self._honour_lifetime(sa, notifies)
+        for notification in notifies:
+            lifetimes = phase1_notifies.lifetimes_after(sa, notification)
+            sa.choice = replace(sa.choice, lifetimes=lifetimes)
         initial_contact = any(n.type == NotifyType.INITIAL_CONTACT for n in notifies)
         if last is None:
             self._say_what_aggressive_mode_cannot(sa, first_contact)
@@ -257,14 +247,6 @@ class Phase1Exchange(Exchange):
             payloads += phase1_notifies.responder_lifetime(self, sa.choice)
         for payload in payloads:  # one each: the original acts on no more
             informational.send(self.context, sa, (payload,))
-
-    def _honour_lifetime(self, sa: IsakmpSa, notifies: list[Notification]) -> None:
-        if not self.initiator:
-            return
-        for notification in notifies:
-            if notification.type == NotifyType.RESPONDER_LIFETIME:
-                lifetimes = phase1_notifies.shortened(sa.choice.lifetimes, notification)
-                sa.choice = replace(sa.choice, lifetimes=lifetimes)
 
     def reject(self, keys: Phase1Keys, last: Chain, refused: Refused) -> NoReturn:
         """Refuse a peer that holds the finished SA already: tell it so under that SA's keys."""
@@ -397,19 +379,18 @@ class Phase1Exchange(Exchange):
         if not self.hint:
             self.hint = "something encrypted that we cannot read"
         if self.exchange_type == ExchangeType.AGGRESSIVE and not self.initiator:
-            known = any(octets == early for early, _ in self._early)
-            held = sum(len(early) for early, _ in self._early)
-            if not known and len(self._early) < _EARLY and held + len(octets) <= _EARLY_OCTETS:
-                self._early.append((octets, at))
+            self._early.keep(octets, at)
             self.answer_again()
 
     def take_early(self) -> list[tuple[bytes, Transport]]:
         """Give what came before the SA stood, once."""
-        early, self._early = self._early, []
-        return early
+        return self._early.take()
 
     def probable_cause(self) -> str:
-        """Guess from the step the exchange is stuck in, and from what the peer said."""
+        """Guess from what the peer said, else from the step the exchange is stuck in."""
+        return self._cause_by_notifies() or self._cause_by_step()
+
+    def _cause_by_notifies(self) -> str:
         if NotifyType.NO_PROPOSAL_CHOSEN in self._heard:
             return (
                 "it accepts none of our transforms "
@@ -422,6 +403,9 @@ class Phase1Exchange(Exchange):
             )
         if NotifyType.INVALID_ID_INFORMATION in self._heard:
             return f"it does not expect {self.local_id} ([{self.name}]:ID decides)"
+        return ""
+
+    def _cause_by_step(self) -> str:
         if self.sealing is not None:
             silent = self.transport.encapsulated and not self.hint
             blocked = "a firewall drops UDP port 4500, or " if silent else ""

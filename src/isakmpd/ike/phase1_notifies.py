@@ -21,7 +21,9 @@ from isakmpd.wire.payloads import Notification
 if TYPE_CHECKING:
     from isakmpd.ike.phase1_exchange import Phase1Exchange
     from isakmpd.ike.phase1_proposal import Phase1Choice
+    from isakmpd.ike.sa import IsakmpSa
 
+LIFETIME_OF_PHASE_1 = NotifyType.RESPONDER_LIFETIME, Protocol.ISAKMP
 SHORTEST = 60  # seconds to which a notify may shorten an SA's life: rekeying must keep up
 
 
@@ -53,6 +55,15 @@ def responder_lifetime(x: Phase1Exchange, choice: Phase1Choice) -> tuple[Notific
 def _about(x: Phase1Exchange, kind: NotifyType, data: bytes) -> Notification:
     spi = x.initiator_cookie + x.responder_cookie
     return Notification(Doi.IPSEC, Protocol.ISAKMP, kind, spi, data)
+
+
+def lifetimes_after(sa: IsakmpSa, notification: Notification) -> Lifetimes:
+    """Give an SA's lifetimes after a protected notify: only its initiator is told by one."""
+    about = (notification.type, notification.protocol)
+    named = notification.spi in (b"", sa.initiator_cookie + sa.responder_cookie)
+    if not sa.initiator or not named or about != LIFETIME_OF_PHASE_1:
+        return sa.choice.lifetimes
+    return shortened(sa.choice.lifetimes, notification)
 
 
 def shortened(lifetimes: Lifetimes, notification: Notification) -> Lifetimes:
