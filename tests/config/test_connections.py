@@ -476,3 +476,46 @@ def test_what_works_with_a_warning(sections: Sections, words: str) -> None:
     assert set(configuration.connections) == {"conn"}
     (warning,) = configuration.warnings
     assert words in warning.text
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"conn": {"Without-SA": "blockk"}},
+        {"quick": {"Suites": "QM-ESP-AES-257-SUITE"}},
+        {"peer": {"Authentication": ""}},
+        {"conn": {"ISAKMP-peer": "nobody"}},
+    ],
+    ids=str,
+)
+def test_a_listed_connection_with_a_fault_still_fails_closed(fault: Sections) -> None:
+    """What is wrong elsewhere must not open what its identities close."""
+    configuration = configured(fault)
+    assert configuration.connections == {}
+    (shut,) = configuration.shut
+    assert (shut.section, str(shut.local), str(shut.remote)) == (
+        "conn",
+        "10.1.0.0/16",
+        "10.2.0.1/32",
+    )
+
+
+def test_a_fault_in_local_id_closes_every_way_to_the_remote_side() -> None:
+    """The narrower side is not known, so none is left out."""
+    (shut,) = configured({"here": {"Netmask": "255.0.255.0"}}).shut
+    assert (shut.local, str(shut.remote)) == (None, "10.2.0.1/32")
+
+
+@pytest.mark.parametrize(
+    ("changes", "warned"),
+    [
+        ({"conn": {"Without-SA": "clear", "Configuration": "nothing"}}, False),
+        ({"there": {"Address": "somewhere"}}, True),
+    ],
+    ids=["asked for", "unknown"],
+)
+def test_what_may_leave_in_clear_after_a_fault(changes: Sections, warned: bool) -> None:
+    """Only what the file opens, or what nobody can name: of that there is a warning."""
+    configuration = configured(changes)
+    assert configuration.shut == ()
+    assert any("leave in clear" in w.text for w in configuration.warnings) is warned

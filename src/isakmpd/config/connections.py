@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from isakmpd.config import constants
 from isakmpd.config.addresses import client_id
-from isakmpd.config.model import ClientId, Connection, Peer, Suite, WithoutSa
+from isakmpd.config.model import ClientId, Connection, Peer, Shut, Suite, WithoutSa
 from isakmpd.config.peers import check_doi, check_phase, peer
 from isakmpd.config.reading import ConfigError, Place, Reading, Section
 from isakmpd.config.suites import suites
@@ -17,8 +18,11 @@ _ON_DEMAND = "on-demand"
 _ALIASES = {"__ondemand": _ON_DEMAND}  # what the original writes into what an ACQUIRE configures
 
 
-def connections(reading: Reading) -> dict[str, Connection]:
-    """Read every connection that is listed in [Phase 2] or says that it is one."""
+def connections(reading: Reading) -> tuple[dict[str, Connection], tuple[Shut, ...]]:
+    """Read every connection that is listed in [Phase 2] or says that it is one.
+
+    Gives the sound ones, and what is known of the packets of those that have a fault.
+    """
     phase_2 = reading.section("Phase 2")
     listed = _listed(phase_2, "Connections")
     passive = _listed(phase_2, "Passive-connections")
@@ -31,12 +35,33 @@ def connections(reading: Reading) -> dict[str, Connection]:
     up = {section.name.lower() for section in listed}
     answering = {section.name.lower() for section in passive}
     found: dict[str, Connection] = {}
+    shut: list[Shut] = []
     for key, section in named.items():
         try:
             found[section.name] = _connection(section, key in up, key in answering)
         except ConfigError as fault:
             reading.leave_out("connection", section.name, fault.problem)
-    return found
+            if key in up and (clients := _shut(section)) is not None:
+                shut.append(clients)
+    return found, tuple(shut)
+
+
+def _shut(section: Section) -> Shut | None:
+    """Name the packets of a faulty connection as far as it says, None where they may go in clear.
+
+    A fault in a suite, a key or this very tag must not open what was to be protected.
+    """
+    if (section.get("Without-SA") or "").lower() == WithoutSa.CLEAR.value:
+        return None
+    clients: dict[str, ClientId | None] = {}
+    for tag in ("Local-ID", "Remote-ID"):
+        with suppress(ConfigError):  # which the reading of the connection has met, or would have
+            clients[tag] = _client_id(section, tag)
+    local, remote = clients.get("Local-ID"), clients.get("Remote-ID")
+    if remote is None or (local is not None and local.network.version != remote.network.version):
+        section.warn("", "left out for a fault, and its packets are unknown: they leave in clear")
+        return None
+    return Shut(section.name, local, remote)
 
 
 def _listed(phase_2: Section, tag: str) -> list[Section]:

@@ -218,6 +218,15 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Shut:
+    """Name the packets of a connection that is left out for a fault and still fails closed."""
+
+    section: str
+    local: ClientId | None
+    remote: ClientId
+
+
+@dataclass(frozen=True, slots=True)
 class General:
     """Hold the daemon-wide tags; times in seconds."""
 
@@ -256,6 +265,7 @@ class Configuration:
     peer_by_address: Mapping[Address, str]
     default_peer: str | None
     connections: Mapping[str, Connection]
+    shut: tuple[Shut, ...] = ()
     keys_by_id: Mapping[str, Secret] = field(default_factory=dict)  # by an identity's text
     address_pools: Mapping[str, AddressPool] = field(default_factory=dict)  # by lower-case section
     problems: tuple[Problem, ...] = ()

@@ -47,7 +47,7 @@ def read(
     reading = Reading(bindings, Machine(default_port, resolve, resolve_netmask, service))
     daemon_wide = general(reading.section("General"))
     reading.keys_by_id.update(keys_by_id(reading))
-    found_connections = connections(reading)
+    found_connections, shut = connections(reading)
     by_address, default_peer = _phase_1(reading)
     peers = reading.built("peer", Peer)
     _compare_addresses(reading, by_address, peers)
@@ -57,6 +57,7 @@ def read(
         peer_by_address=by_address,
         default_peer=default_peer,
         connections=found_connections,
+        shut=shut,
         keys_by_id=reading.keys_by_id,
         address_pools=address_pools(reading),
         problems=_in_order([*bindings.problems, *reading.problems()]),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from ipaddress import ip_network
 
-from isakmpd.config.model import Connection, WithoutSa
+from isakmpd.config.model import ClientId, Connection, WithoutSa
 from isakmpd.ike import ipsec
 from isakmpd.ike.context import Context
 from isakmpd.ike.ipsec import Selector
@@ -72,6 +72,8 @@ class Guards:
                     f"{name}: its packets cannot be told from others and may leave in clear: it "
                     f"has no Remote-ID, and [{connection.peer}] no Address"
                 )
+        for shut in self._context.configuration.shut:
+            wanted[_selector_of(shut.local, shut.remote), shut.section] = False
         return wanted
 
     def _selector(self, connection: Connection) -> Selector | None:
@@ -96,8 +98,7 @@ class Guards:
             local = ip_network(own) if own else None
         if local is None or (connection.local is None and local.version != remote.version):
             local = _EVERYWHERE[remote.version]
-        protocol, own_port, peer_port = _ports(connection)
-        return Selector(local, remote, protocol, own_port, peer_port)
+        return Selector(local, remote, *_ports(connection.local, connection.remote))
 
     def _guard(self, place: Place, hold: bool) -> None:
         selector, name = place
@@ -119,12 +120,16 @@ class Guards:
         self._context.tell(ipsec.Unguard(*place))
 
 
+def _selector_of(local: ClientId | None, remote: ClientId) -> Selector:
+    network = local.network if local is not None else _EVERYWHERE[remote.network.version]
+    return Selector(network, remote.network, *_ports(local, remote))
+
+
 def _wants_guard(connection: Connection) -> bool:
     return connection.listed and connection.without_sa is WithoutSa.BLOCK
 
 
-def _ports(connection: Connection) -> tuple[int, int, int]:
+def _ports(local: ClientId | None, remote: ClientId | None) -> tuple[int, int, int]:
     """Give protocol, our port and the peer's; a port that is the peer's choice is any."""
-    local, remote = connection.local, connection.remote
     protocol = (remote.protocol if remote else 0) or (local.protocol if local else 0)
     return protocol, local.port if local else 0, remote.port if remote else 0
