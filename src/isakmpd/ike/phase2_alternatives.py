@@ -93,9 +93,9 @@ def is_spi(protocol: Protocol, spi: bytes) -> bool:
     return len(spi) == SPI_LENGTHS.get(protocol)
 
 
-def first_spi(sa: SecurityAssociation) -> tuple[Protocol, bytes]:
-    """Give the first proposal's protocol and SPI, by which a notify can name the exchange."""
-    return next(((p.protocol, p.spi) for p in sa.proposals), (Protocol.IPSEC_ESP, b""))
+def first_spi(sa: SecurityAssociation) -> tuple[bytes, Protocol]:
+    """Give the first proposal's SPI and protocol, by which a notify can name the exchange."""
+    return next(((p.spi, p.protocol) for p in sa.proposals), (b"", Protocol.IPSEC_ESP))
 
 
 def described(sa: SecurityAssociation) -> str:

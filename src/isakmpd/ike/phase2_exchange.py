@@ -44,7 +44,7 @@ class Phase2Owner(Protocol):
         """Tell whether an SA of that destination, protocol and SPI exists."""
 
     def notify(
-        self, sa: IsakmpSa, notify: NotifyType, spi: bytes, protocol: SecurityProtocol
+        self, sa: IsakmpSa, refused: Refused, protocol: SecurityProtocol, spi: bytes
     ) -> None:
         """Send the peer a protected notify about the exchange in which it offered ``spi``."""
 
@@ -69,7 +69,7 @@ class Phase2Exchange(Exchange):
         self.owner = owner
         self.sa = sa
         self.sealing = Sealing(sa.cipher, sa.phase2_iv(message_id))
-        self.peer_spi = SecurityProtocol.IPSEC_ESP, b""  # which our notifies name
+        self.peer_spi = b"", SecurityProtocol.IPSEC_ESP  # which our notifies name
         self._mid = message_id.to_bytes(4)
         self._asking_for = SecurityProtocol.IPSEC_ESP
         self._spis: dict[SecurityProtocol, bytes] = {}  # ours, inbound
