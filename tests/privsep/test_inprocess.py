@@ -131,6 +131,29 @@ for item in (rule, route):
         after = namespace.ip("rule") + namespace.ip("route", "show", "table", "all")
         assert after == before
 
+    def test_addresses_come_and_go_without_routes(self, namespace: Namespace) -> None:
+        script = """
+descriptor = host.open_tun(OpenTun("isakmpd9", 1300))
+for text, length in (("10.9.0.7", 24), ("fd09::7", 64)):
+    address = DeviceAddress("isakmpd9", ip_address(text), length)
+    host.change(Remove(address))  # not there: no error
+    host.change(Add(address))
+    try:
+        host.change(Add(address))
+    except FileExistsError:
+        print("exists")
+    words = ["ip", "-o", "address", "show", "isakmpd9"]
+    print(subprocess.run(words, capture_output=True, text=True).stdout)
+    print(subprocess.run(["ip", "route"], capture_output=True, text=True).stdout)
+    host.change(Remove(address))
+"""
+        shown = acts(namespace, script)
+        assert shown.count("exists") == 2
+        assert "inet 10.9.0.7/24" in shown
+        assert "inet6 fd09::7/64" in shown
+        assert "tentative" not in shown
+        assert "10.9.0.0/24" not in shown
+
     def test_a_route_to_a_device_that_is_gone_is_gone(self, namespace: Namespace) -> None:
         script = """
 host.change(Remove(Route(4, 50008, "isakmpd8")))

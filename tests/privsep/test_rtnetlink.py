@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from isakmpd.privsep import rtnetlink
-from isakmpd.privsep.requests import Route, Rule, RuleAction
+from isakmpd.privsep.requests import DeviceAddress, Route, Rule, RuleAction
 
 
 def read(octets: bytes) -> dict[str, Any]:
@@ -85,3 +85,19 @@ def test_the_table_of_a_rule_is_found_again(action: RuleAction) -> None:
     rule = Rule(4, 20010, action, 50001, source=ip_network("10.1.0.0/16"), arriving_on="wan")
     (message,) = rtnetlink.answers(rtnetlink.addition(rule, 7))
     assert rtnetlink.table_of(message) == (50001 if action is RuleAction.LOOKUP else 0)
+
+
+def test_an_address_brings_no_route_and_no_detection_of_duplicates() -> None:
+    given = DeviceAddress("lo", ip_address("2001:db8::7"), 64)
+    added = read(rtnetlink.addition(given, 7))
+    assert (added["type"], added["flags"], added["index"]) == (20, 0x605, 1)
+    assert (added["family"], added["prefixlen"]) == (10, 64)
+    assert added["IFA_LOCAL"] == added["IFA_ADDRESS"] == "2001:db8::7"
+    assert added["IFA_FLAGS"] == 0x202  # IFA_F_NODAD, IFA_F_NOPREFIXROUTE
+    assert read(rtnetlink.removal(given, 8))["type"] == 21
+
+
+def test_an_ipv6_rule_can_ask_for_the_source_a_packet_is_about_to_get() -> None:
+    rule = Rule(6, 20600, RuleAction.LOOKUP, 50001, ip_network("fd01::/64"), finds_source=True)
+    (message,) = rtnetlink.answers(rtnetlink.addition(rule, 7))
+    assert message["flags"] == 0x10000  # FIB_RULE_FIND_SADDR
