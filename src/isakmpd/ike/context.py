@@ -7,6 +7,7 @@ from collections.abc import Callable
 from isakmpd.config.model import Configuration, General
 from isakmpd.ike import ipsec
 from isakmpd.ike.entropy import Entropy
+from isakmpd.ike.failures import Failures
 from isakmpd.ike.outputs import Log, LogClass, Output, Stack, Verbose
 from isakmpd.ike.timers import Timers
 
@@ -32,6 +33,7 @@ class Context:
         self.nat_traversal = nat_traversal
         self.capabilities = capabilities
         self.timers = Timers()
+        self.failures = Failures(self)
         self.outputs: list[Output] = []
         self._requests = 0
         self._waiting: dict[int, AnswerTo] = {}

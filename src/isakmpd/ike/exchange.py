@@ -125,7 +125,7 @@ class Exchange:
 
     def abort(self, reason: str) -> None:
         """End without success, telling nobody but the log."""
-        self._fail(reason, None)
+        self._fail(Refused(reason, None))
 
     # What the coroutine asks for
 
@@ -154,9 +154,9 @@ class Exchange:
         except StopIteration:
             self._done()
         except Refused as refused:
-            self._fail(refused.reason, refused.notify)
+            self._fail(refused)
         except Malformed as malformed:
-            self._fail(str(malformed), malformed.notify)
+            self._fail(Refused(str(malformed), malformed.notify))
 
     def _answered(self, answer: ipsec.Answer) -> None:
         if self.state is not State.RUNNING:
@@ -201,7 +201,7 @@ class Exchange:
     def _retransmit(self) -> None:
         self._wait = None
         if self._transmissions > self.context.general.retransmits:
-            self._fail(self._silence(), None)
+            self._fail(Refused(self._silence(), None))
             return
         self.context.debug(
             LogClass.TRANSPORT,
@@ -253,13 +253,13 @@ class Exchange:
         self._close()
         self.ended(None)
 
-    def _fail(self, reason: str, notify: NotifyType | None) -> None:
+    def _fail(self, refused: Refused) -> None:
         if self.state is not State.RUNNING:
             return
         self.state = State.FAILED
         self._close()
-        self.failed(reason, notify)
-        self.ended(reason)
+        self.failed(refused)
+        self.ended(refused.reason)
 
     def _close(self) -> None:
         for timer in (self._wait, self._deadline):
@@ -272,11 +272,9 @@ class Exchange:
             coroutine.close()
 
     def _out_of_time(self) -> None:
-        self._fail(
-            f"not finished after {self.context.general.exchange_max_time} s "
-            f"([General]:Exchange-max-time){self._hinted()}",
-            None,
-        )
+        limit = self.context.general.exchange_max_time
+        reason = f"not finished after {limit} s ([General]:Exchange-max-time){self._hinted()}"
+        self._fail(Refused(reason, None))
 
     def _silence(self) -> str:
         return (
@@ -294,7 +292,7 @@ class Exchange:
         """Guess in a few words why the peer is silent."""
         return ""
 
-    def failed(self, reason: str, notify: NotifyType | None) -> None:
+    def failed(self, refused: Refused) -> None:
         """Undo what the exchange did and tell log and peer."""
 
     def ended(self, failure: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from isakmpd.config.model import Connection, Peer
-from isakmpd.ike import informational, ipsec, phase1_modes, quick_mode
+from isakmpd.ike import explanation, informational, ipsec, phase1_modes, quick_mode
 from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
@@ -170,8 +170,11 @@ class Negotiation:
     ) -> None:
         """Begin to answer a peer's quick mode, whose HASH(1) is verified; raises Refused."""
         if (limit := self.ipsec_sas.full(sa)) is not None:
-            self.notify(sa, NotifyType.NO_PROPOSAL_CHOSEN, b"")
-            raise Refused(f"{sa.name}: quick mode is refused: {limit}", None)
+            refused = Refused(
+                f"{sa.name}: quick mode is refused: {limit}", NotifyType.NO_PROPOSAL_CHOSEN
+            )
+            self.notify(sa, refused)
+            raise Refused(refused.reason, None)
         exchange = Phase2Exchange(
             self.context, self, sa, f"{sa.name}/?", False, at, header.message_id
         )
@@ -415,11 +418,16 @@ class Negotiation:
         self.moved_peers.heard_from(sa, at)
 
     def notify(
-        self, sa: IsakmpSa, notify: NotifyType, spi: bytes, protocol: Protocol = Protocol.IPSEC_ESP
+        self,
+        sa: IsakmpSa,
+        refused: Refused,
+        spi: bytes = b"",
+        protocol: Protocol = Protocol.IPSEC_ESP,
     ) -> None:
         """Send the peer a protected notify about the exchange in which it offered ``spi``."""
-        if self.isakmp_sas.get(sa.cookies) is not None:
-            payload = Notification(Doi.IPSEC, protocol, notify, spi, b"")
+        if refused.notify is not None and self.isakmp_sas.get(sa.cookies) is not None:
+            data = explanation.explain(refused, sa.vendors)
+            payload = Notification(Doi.IPSEC, protocol, refused.notify, spi, data)
             informational.send(self.context, sa, (payload,))
 
     def informed(self, sa: IsakmpSa, message: Chain) -> None:

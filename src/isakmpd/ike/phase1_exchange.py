@@ -420,9 +420,9 @@ class Phase1Exchange(Exchange):
             )
         return ""
 
-    def failed(self, reason: str, notify: NotifyType | None) -> None:
+    def failed(self, refused: Refused) -> None:
         """Log the one line that says why, and tell the peer."""
-        line = f"{self.name}: phase 1 with {self.transport.peer} failed: {reason}"
+        line = f"{self.name}: phase 1 with {self.transport.peer} failed: {refused.reason}"
         if self._complained:
             self.context.debug(LogClass.EXCHANGE, 10, line)  # the reason is logged already
             return
@@ -430,8 +430,8 @@ class Phase1Exchange(Exchange):
             self.context.log(line)
         elif not self.owner.complain(self.transport, line):
             return
-        if notify is not None:
-            self.notify_in_clear(notify)
+        if refused.notify is not None:
+            self.notify_in_clear(refused.notify)
 
     def ended(self, failure: str | None) -> None:
         """Tell the engine."""

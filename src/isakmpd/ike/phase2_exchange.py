@@ -44,7 +44,7 @@ class Phase2Owner(Protocol):
         """Tell whether an SA of that destination, protocol and SPI exists."""
 
     def notify(
-        self, sa: IsakmpSa, refused: Refused, protocol: SecurityProtocol, spi: bytes
+        self, sa: IsakmpSa, refused: Refused, spi: bytes, protocol: SecurityProtocol
     ) -> None:
         """Send the peer a protected notify about the exchange in which it offered ``spi``."""
 

@@ -149,15 +149,22 @@ class TransactionExchange(Exchange):
         """End because the peer says, authenticated, that it will not have this."""
         self.abort(f"the peer says {notify}")
 
-    def failed(self, reason: str, notify: NotifyType | None) -> None:
+    @property
+    def _subject(self) -> str:
+        return f"mode config with {self.name}"
+
+    def failed(self, refused: Refused) -> None:
         """Tell log and peer."""
-        self.context.log(f"{self.name}: mode config with {self.transport.peer} failed: {reason}")
-        if notify is not None:
-            payload = informational.notification(self.sa, notify)
+        line = f"{self.name}: mode config with {self.transport.peer} failed: {refused.reason}"
+        self.context.failures.tell(self._subject, line)
+        if refused.notify is not None:
+            payload = informational.notification(self.sa, refused.notify)
             informational.send(self.context, self.sa, (payload,))
 
     def ended(self, failure: str | None) -> None:
         """Tell mode configuration."""
+        if failure is None:
+            self.context.failures.over(self._subject)
         self.owner.transaction_ended(self, failure)
 
     def late_answer(self, answer: ipsec.Answer) -> None:

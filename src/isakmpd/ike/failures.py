@@ -1,0 +1,57 @@
+"""Log what fails: in full once, and what recurs from time to time, with how often."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from isakmpd.ike.outputs import LogClass
+
+if TYPE_CHECKING:
+    from isakmpd.ike.context import Context
+
+PERIOD = 600.0  # seconds between two lines about a failure that recurs
+KEPT = 1024  # failures remembered; the oldest give way
+
+
+@dataclass(slots=True)
+class _Told:
+    """Remember when a line was logged, and how often it came true since."""
+
+    at: float
+    since: int = 0
+
+
+class Failures:
+    """Remember lines by subject: a connection, a peer's section, a peer's address."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._told: dict[tuple[str, str], _Told] = {}
+
+    def tell(self, subject: str, line: str) -> None:
+        """Log a failure, unless the same was logged a little while ago."""
+        now = self._context.now
+        told = self._told.pop((subject, line), None)
+        if told is None:
+            self._remember(subject, line, _Told(now))
+            self._context.log(line)
+            return
+        told.since += 1
+        if now < told.at + PERIOD:
+            self._context.debug(LogClass.EXCHANGE, 10, f"again: {line}")
+        else:
+            minutes = round((now - told.at) / 60)
+            self._context.log(f"{line} (still failing: {told.since} times in {minutes} minutes)")
+            told = _Told(now)
+        self._remember(subject, line, told)
+
+    def over(self, subject: str) -> None:
+        """Forget what failed for a subject: it has succeeded."""
+        for key in [key for key in self._told if key[0] == subject]:
+            del self._told[key]
+
+    def _remember(self, subject: str, line: str, told: _Told) -> None:
+        self._told[subject, line] = told
+        if len(self._told) > KEPT:
+            del self._told[next(iter(self._told))]
