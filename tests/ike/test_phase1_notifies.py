@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from isakmpd.ike.lifetime import Lifetimes
-from isakmpd.ike.phase1_notifies import SHORTEST, shortened
+from isakmpd.ike.responder_lifetime import SHORTEST, shortened
 from isakmpd.wire.attributes import Attribute, encode_attributes
 from isakmpd.wire.numbers import Doi, NotifyType, Protocol
 from isakmpd.wire.payloads import Notification
@@ -141,7 +141,7 @@ def test_in_clear_within_aggressive_mode_it_says_nothing() -> None:
 def test_what_a_notify_says(data: bytes, seconds: int) -> None:
     """Numbered as in phase 1 or as in phase 2; nonsense says nothing."""
     notify = Notification(Doi.IPSEC, Protocol.ISAKMP, NotifyType.RESPONDER_LIFETIME, b"", data)
-    assert shortened(Lifetimes(3600), notify) == Lifetimes(seconds)
+    assert shortened(Lifetimes(3600), notify).seconds == seconds
 
 
 def test_two_of_ours_agree() -> None:

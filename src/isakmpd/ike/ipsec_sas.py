@@ -11,7 +11,7 @@ from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import fraction
 from isakmpd.ike.grouped import Grouped
 from isakmpd.ike.outputs import LogClass
-from isakmpd.ike.phase1_notifies import shortened
+from isakmpd.ike.responder_lifetime import shortened
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
 from isakmpd.wire.payloads import Notification

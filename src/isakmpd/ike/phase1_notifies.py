@@ -5,17 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from isakmpd.ike.lifetime import Lifetimes, read_lifetimes
-from isakmpd.wire.attributes import Attribute, decode_attributes, encode_attributes
-from isakmpd.wire.malformed import Malformed
-from isakmpd.wire.numbers import (
-    Doi,
-    LifeType,
-    NotifyType,
-    Phase1Attribute,
-    Phase2Attribute,
-    Protocol,
-)
+from isakmpd.ike.lifetime import Lifetimes
+from isakmpd.ike.responder_lifetime import data, shortened
+from isakmpd.wire.numbers import Doi, NotifyType, Phase1Attribute, Protocol
 from isakmpd.wire.payloads import Notification
 
 if TYPE_CHECKING:
@@ -24,7 +16,6 @@ if TYPE_CHECKING:
     from isakmpd.ike.sa import IsakmpSa
 
 LIFETIME_OF_PHASE_1 = NotifyType.RESPONDER_LIFETIME, Protocol.ISAKMP
-SHORTEST = 60  # seconds to which a notify may shorten an SA's life: rekeying must keep up
 
 
 def initial_contact(x: Phase1Exchange) -> tuple[Notification, ...]:
@@ -36,20 +27,8 @@ def initial_contact(x: Phase1Exchange) -> tuple[Notification, ...]:
 
 def responder_lifetime(x: Phase1Exchange, choice: Phase1Choice) -> tuple[Notification, ...]:
     """Tell the initiator of limits that are shorter here than what it offered."""
-    told = choice.told
-    limits = ((LifeType.SECONDS, told.seconds), (LifeType.KILOBYTES, told.kilobytes))
-    attributes = [
-        Attribute.of(kind, value)
-        for life_type, limit in limits
-        if limit is not None
-        for kind, value in (
-            (Phase1Attribute.LIFE_TYPE, life_type),
-            (Phase1Attribute.LIFE_DURATION, limit),
-        )
-    ]
-    if not attributes:
-        return ()
-    return (_about(x, NotifyType.RESPONDER_LIFETIME, encode_attributes(tuple(attributes))),)
+    octets = data(choice.told, Phase1Attribute)
+    return (_about(x, NotifyType.RESPONDER_LIFETIME, octets),) if octets else ()
 
 
 def _about(x: Phase1Exchange, kind: NotifyType, data: bytes) -> Notification:
@@ -63,22 +42,5 @@ def lifetimes_after(sa: IsakmpSa, notification: Notification) -> Lifetimes:
     named = notification.spi in (b"", sa.initiator_cookie + sa.responder_cookie)
     if not sa.initiator or not named or about != LIFETIME_OF_PHASE_1:
         return sa.choice.lifetimes
-    return shortened(sa.choice.lifetimes, notification)
-
-
-def shortened(lifetimes: Lifetimes, notification: Notification) -> Lifetimes:
-    """Give the lifetimes of an ISAKMP SA after a RESPONDER-LIFETIME: never longer ones.
-
-    Peers number its attributes as in phase 1 or as in phase 2; no number means both.
-    """
-    try:
-        attributes = decode_attributes(notification.data)
-    except Malformed:
-        return lifetimes
-    sound = [attribute for attribute in attributes if len(attribute.octets) <= 8]
-    for numbers in (Phase1Attribute, Phase2Attribute):
-        told = read_lifetimes(sound, numbers["LIFE_TYPE"], numbers["LIFE_DURATION"])
-        if told.seconds is not None:
-            seconds = min(lifetimes.seconds or told.seconds, max(told.seconds, SHORTEST))
-            lifetimes = replace(lifetimes, seconds=seconds)
-    return lifetimes
+    lifetimes = sa.choice.lifetimes  # of an ISAKMP SA nobody counts the kilobytes
+    return replace(lifetimes, seconds=shortened(lifetimes, notification).seconds)

@@ -68,7 +68,7 @@ async def initiator(
     answer = reply.one(SecurityAssociation)
     x.peer_spi = phase2_alternatives.first_spi(answer)
     choice = phase2_proposal.check(answer, suites, circumstances)
-    choice = replace(choice, lifetimes=responder_lifetime.shortened(choice, reply))
+    choice = replace(choice, lifetimes=responder_lifetime.after_answer(choice, reply))
     ids = client_ids.returned(
         reply, proposed, x.transport, x.sa.nat, translated=x.translates(choice)
     )
