@@ -1,6 +1,5 @@
 """Whatever disturbs a conversation at any step, the true message succeeds and tunnels stay."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,97 +11,14 @@ from isakmpd.wire.numbers import (
     ExchangeType,
     Flags,
     NotifyType,
-    Protocol,
 )
+from tests.ike.awaited import FIRST, PROTECTED, STEPS, Awaited, awaited
 from tests.ike.daemon import Daemon, configuration
 from tests.ike.offers import Phase2
 from tests.ike.scenes import a_peer, agreed, joined, proposal
 
 
-class Step:
-    """A daemon that waits for one certain message, and what the message leads to."""
-
-    def __init__(self, daemon: Daemon, message: bytes, accepted: Callable[[], bool]) -> None:
-        self.daemon = daemon
-        self.message = message
-        self.accepted = accepted
-
-
-def step_of(name: str) -> Step:
-    """Lead to the step at which the daemon expects the named message."""
-    if name in ("MM2", "MM4", "MM6", "QM2"):
-        return _as_initiator(name)
-    if name in ("QM1", "QM3", "INFO"):
-        return _under_an_sa(name)
-    if name.startswith("AM"):
-        return _aggressive(name)
-    daemon, peer = Daemon(configuration()), a_peer()
-    message = peer.mm1()
-    if name != "MM1":
-        message = peer.mm3(daemon.answers(message))
-    if name == "MM5":
-        message = peer.mm5(daemon.answers(message))
-        return Step(daemon, message, lambda: len(daemon.snapshot.isakmp_sas) == 1)
-    step = {"MM1": 0, "MM3": 1}[name]
-    return Step(
-        daemon,
-        message,
-        lambda: [x.step for x in daemon.snapshot.exchanges] == [step],
-    )
-
-
-def _as_initiator(name: str) -> Step:
-    daemon, peer = Daemon(configuration(answers=False)), a_peer()
-    message = peer.mm2(daemon.begins())
-    if name != "MM2":
-        message = peer.mm4(daemon.answers(message))
-    if name in ("MM6", "QM2"):
-        message = peer.mm6(daemon.answers(message))
-    if name == "QM2":
-        quick_1 = daemon.answers(message)
-        message = proposal(peer).qm2(quick_1)
-        return Step(daemon, message, lambda: len(daemon.snapshot.ipsec_sas) == 1)
-    if name == "MM6":
-        return Step(daemon, message, lambda: len(daemon.snapshot.isakmp_sas) == 1)
-    step = {"MM2": 1, "MM4": 2}[name]
-    return Step(
-        daemon,
-        message,
-        lambda: [x.step for x in daemon.snapshot.exchanges] == [step],
-    )
-
-
-def _aggressive(name: str) -> Step:
-    daemon, peer = Daemon(configuration(exchange="AGGRESSIVE", answers=name != "AM2")), a_peer()
-    message = peer.am2(daemon.begins()) if name == "AM2" else peer.am1()
-    if name == "AM3":
-        message = peer.am3(daemon.answers(message))
-    if name == "AM1":
-        return Step(daemon, message, lambda: len(daemon.snapshot.exchanges) == 1)
-    return Step(daemon, message, lambda: len(daemon.snapshot.isakmp_sas) == 1)
-
-
-def _under_an_sa(name: str) -> Step:
-    daemon, peer, first = joined()
-    if name == "INFO":
-        message = peer.protected(peer.delete(Protocol.IPSEC_ESP, first.spi), message_id=5)
-        return Step(daemon, message, lambda: daemon.snapshot.ipsec_sas == ())
-    quick = proposal(peer, message_id=2, spi=b"\0\0\2\2")
-    message = quick.qm1()
-    if name == "QM1":
-        return Step(daemon, message, lambda: len(daemon.stack.sas) == 3)
-    message = quick.qm3(daemon.answers(message))
-    return Step(daemon, message, lambda: len(daemon.snapshot.ipsec_sas) == 2)
-
-
-AGGRESSIVE = ["AM1", "AM2", "AM3"]
-STEPS = ["MM1", "MM2", "MM3", "MM4", "MM5", "MM6", *AGGRESSIVE, "QM1", "QM2", "QM3", "INFO"]
-FIRST = ["MM1", "AM1"]
-# The one message whose content no key protects yet is believed as it comes.
-PROTECTED = ["MM5", "MM6", "QM1", "QM2", "QM3", "INFO"]
-
-
-def disturb(step: Step, disturbances: list[bytes]) -> None:
+def disturb(step: Awaited, disturbances: list[bytes]) -> None:
     """Nothing is raised, sent or changed, and the true message succeeds after all."""
     before = step.daemon.state()
     for octets in disturbances:
@@ -112,12 +28,13 @@ def disturb(step: Step, disturbances: list[bytes]) -> None:
         assert step.daemon.state() == before
     step.daemon.hears(step.message)
     assert step.accepted(), step.daemon.log
+    assert step.bystander.unharmed()
 
 
 @pytest.mark.parametrize("name", STEPS)
 def test_every_prefix_of_every_message(name: str) -> None:
     """Datagrams cut short anywhere, also with a header that says the shorter length."""
-    step = step_of(name)
+    step = awaited(name)
     cut = [step.message[:length] for length in range(len(step.message))]
     honest = [
         octets[:24] + len(octets).to_bytes(4) + octets[28:] for octets in cut if len(octets) >= 28
@@ -128,7 +45,7 @@ def test_every_prefix_of_every_message(name: str) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_trailing_octets(name: str) -> None:
     """A datagram longer than it says is none of ours."""
-    step = step_of(name)
+    step = awaited(name)
     disturb(step, [step.message + tail for tail in (b"\0", b"x" * 8, b"y" * 16, bytes(5000))])
     assert all("octets says it has" in line for line in step.daemon.log)
 
@@ -136,7 +53,7 @@ def test_trailing_octets(name: str) -> None:
 @pytest.mark.parametrize("name", PROTECTED)
 def test_every_bit_of_a_protected_message(name: str) -> None:
     """A message with a flipped bit is none: the true one succeeds, the tunnels stay."""
-    step = step_of(name)
+    step = awaited(name)
     flipped = []
     for position in range(len(step.message)):
         octets = bytearray(step.message)
@@ -157,7 +74,7 @@ def _harmless(message: bytes, flipped: bytes) -> bool:
 @pytest.mark.parametrize("name", STEPS)
 def test_garbage_at_every_step(name: str) -> None:
     """Octets of all lengths that never were a message."""
-    step = step_of(name)
+    step = awaited(name)
     lengths = [*range(40), 100, 1000, 65507]
     disturb(step, [bytes([n % 251]) * n for n in lengths])
 
@@ -165,7 +82,7 @@ def test_garbage_at_every_step(name: str) -> None:
 @pytest.mark.parametrize("name", STEPS)
 def test_the_header_and_nothing_else(name: str) -> None:
     """Every exchange type, with these cookies and this message ID, and an empty body."""
-    step = step_of(name)
+    step = awaited(name)
     header, _ = decode_header(step.message)
     bare = [
         replace(header, exchange_type=ExchangeType(kind), flags=Flags(flags)).encode(b"")
@@ -178,7 +95,7 @@ def test_the_header_and_nothing_else(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in STEPS if name not in FIRST])
 def test_the_same_message_from_somebody_without_the_key_or_cookies(name: str) -> None:
     """Wrong cookies, either of them."""
-    step = step_of(name)
+    step = awaited(name)
     other = b"otherone"
     disturb(
         step,
