@@ -253,11 +253,11 @@ connections {{
         {more_ike}
         local {{
             auth = psk
-            id = {local_id or local}
+            id = "{local_id or local}"
         }}
         remote {{
             auth = psk
-            id = {remote_id or remote}
+            id = "{remote_id or remote}"
         }}
         children {{
             {child} {{
@@ -271,8 +271,10 @@ connections {{
 }}
 secrets {{
     ike-{name} {{
-        id-1 = {local_id or local}
-        id-2 = {remote_id or remote}
+        id-1 = "{local_id or local}"
+        id-2 = "{remote_id or remote}"
+        id-3 = "{local}"
+        id-4 = "{remote}"
         secret = {key}
     }}
 }}

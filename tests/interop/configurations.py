@@ -42,6 +42,8 @@ class Name:
 
     def __str__(self) -> str:
         """Return what swanctl.conf calls it."""
+        if self.type == "KEY_ID" and self.text.startswith("0x"):
+            return f"@#{self.text[2:]}"
         return {"FQDN": "@", "KEY_ID": "keyid:"}.get(self.type, "") + self.text
 
 
@@ -64,7 +66,8 @@ class Gateway:
 
     ``name`` is the peer's section; ``sections`` of another name can be added to the file, which
     ``together`` does for many. A ``stranger`` is a peer whose address the file does not have:
-    the Default peer. ``key_stands_in`` names another section than the peer's for the secret.
+    the Default peer. ``key_stands_in`` names another section for the secret than the peer's, which
+    then holds a key that is not to be taken.
     """
 
     local: str = WEST_WAN
@@ -93,8 +96,7 @@ class Gateway:
     def blocks(self) -> Iterator[str]:
         """Give the sections that gateways in one file do not share."""
         tags = "" if self.stranger else f"Address= {self.remote}\n"
-        if not self.key_stands_in:
-            tags += f"Authentication= {self.secret}\n"
+        tags += f"Authentication= {SECRET if self.key_stands_in else self.secret}\n"
         identities = {"ID": self.identity, "Remote-ID": self.remote_identity}
         for tag, identity in identities.items():
             if identity is not None:

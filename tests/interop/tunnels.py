@@ -33,7 +33,13 @@ WITHIN = 90.0  # seconds for all tunnels of a table together
 PINGS = 3
 FIRST = 10  # the first row's last octet of addresses
 ISAKMPD, STRONGSWAN = "isakmpd", "strongSwan"
-OPTIONS = "i_dont_care_about_security_and_use_aggressive_mode_psk = yes"
+# With it, charon takes many peers of one address for an attack.
+OPTIONS = """
+dos_protection = no
+i_dont_care_about_security_and_use_aggressive_mode_psk = yes
+"""
+# An identity may stand in many rows: INITIAL-CONTACT in one is not to end the others.
+MANY = "unique = never\n        "
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,7 @@ class Tunnel:
             secret=row.secret,
             ike=row.algorithms.ike,
             esp=row.algorithms.esp,
-            more_ike="aggressive = yes" if row.exchange == AGGRESSIVE else "",
+            more_ike=MANY + ("aggressive = yes" if row.exchange == AGGRESSIVE else ""),
         )
 
 
