@@ -383,7 +383,7 @@ class TestGuards:
         assert [type(report) for report in world.reports] == [Acquire]
         assert not world.sent
         world.submit(InstallSa(1, OUTBOUND), FLOW)
-        (run,) = [sent[-1] for sent in world.sent]
+        (run,) = [sent[-2] for sent in world.sent]
         assert len(run) == 2
 
 
@@ -453,8 +453,8 @@ def test_packets_go_out_in_udp_and_come_back(world: World) -> None:
     world.submit(InstallSa(1, OUTBOUND), FLOW, InstallSa(3, inbound))
     world.host.far.send(packets.udp4())
     world.readable()
-    ((*ends, [sealed]),) = world.sent
-    assert ends == [WEST, 4500, EAST, 4500]
+    ((*ends, [sealed], traffic_class),) = world.sent
+    assert (ends, traffic_class) == ([WEST, 4500, EAST, 4500], 0)
     world.plane.receive_udp_esp(sealed, Transport(EAST, 4500, WEST, 4500, encapsulated=True))
     assert world.host.far.recv(2000) == packets.udp4()
 
@@ -464,7 +464,7 @@ def test_what_waits_at_the_device_goes_out_in_one_run(world: World) -> None:
     for _ in range(3):
         world.host.far.send(packets.udp4())
     world.readable()
-    (run,) = [sent[-1] for sent in world.sent]
+    (run,) = [sent[-2] for sent in world.sent]
     assert [packet[4:8] for packet in run] == [bytes((0, 0, 0, n)) for n in (1, 2, 3)]
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.capture import Capture
 from lab.gateways import EAST_HOST, EAST_WAN, INNER, WEST_HOST, WEST_NET, TwoGateways, two_gateways
 from lab.ping import PATTERN, Ping, ping
 from lab.proof import NotProvedError, prove_encrypted
-from lab.traffic import Kind, count
+from lab.traffic import ENCRYPTED, Kind, count
 from tests.daemon.gateways import flow, tunnel
 from tests.daemon.static_gateway import ALGORITHMS
 
@@ -98,12 +99,39 @@ def test_ipv4_inside_ipv6(lab: TwoGateways, udp: bool) -> None:
     prove_encrypted(capture.packets, inner=INNER, pattern=PATTERN, sent=2, received=2)
 
 
-def test_the_outer_header_of_esp_repeats_the_traffic_class(lab: TwoGateways) -> None:
-    with tunnel(lab, flow()), lab.capture() as capture:
+@pytest.mark.parametrize("udp", [False, True], ids=["raw", "UDP"])
+def test_the_outer_header_of_esp_repeats_the_traffic_class(lab: TwoGateways, udp: bool) -> None:
+    with tunnel(lab, flow(udp=udp)), lab.capture() as capture:
         marked = Ping(lab.west_host, EAST_HOST, lab.folder, count=2, more=("-Q", "0xba"))
         assert marked.wait().received == 2
-    outside = {packet.octets[1] for packet in capture.packets if packet.kind is Kind.ESP}
-    assert outside == {0xBA}
+    encrypted = (packet for packet in capture.packets if packet.kind in ENCRYPTED)
+    assert {packet.octets[1] for packet in encrypted} == {0xBA}
+
+
+CONGESTED = """
+table ip congestion {
+    chain leaving {
+        type filter hook postrouting priority 0
+        oifname wan ip ecn set ce
+    }
+}
+"""
+
+
+@pytest.mark.parametrize("udp", [False, True], ids=["raw", "UDP"])
+def test_congestion_between_the_gateways_is_told_inside(lab: TwoGateways, udp: bool) -> None:
+    lan = Capture(lab.east, "lan", lab.folder)
+    lab.west.run("nft", "-f", "-", stdin=CONGESTED)
+    try:
+        with tunnel(lab, flow(udp=udp)) as (_, east), lan:
+            marked = Ping(lab.west_host, EAST_HOST, lab.folder, count=2, more=("-Q", "0xba"))
+            assert marked.wait().received == 2
+            assert ping(lab.west_host, EAST_HOST, lab.folder, count=1).received == 0
+            assert east.carried()["drops"] == {"congestion": 1}
+    finally:
+        lab.west.run("nft", "delete", "table", "ip", "congestion")
+    arrived = [packet for packet in lan.packets if packet.source == WEST_HOST]
+    assert [packet.octets[1] for packet in arrived] == [0xBB, 0xBB]
 
 
 def test_the_kernel_does_not_call_esp_unreachable(lab: TwoGateways) -> None:

@@ -63,6 +63,7 @@ class Host:
     bind: Bind = open_udp_socket
     ike: list[tuple[bytes, Transport]] = field(default_factory=list)
     esp: list[tuple[bytes, Transport]] = field(default_factory=list)
+    traffic_classes: list[int] = field(default_factory=list)
     errors: list[tuple[Address, int, Unreachable]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     loop: Loop = field(default_factory=Loop)
@@ -71,10 +72,14 @@ class Host:
         """Make the sockets, bound nowhere yet."""
         receivers = Receivers(
             ike=lambda octets, transport: self.ike.append((octets, transport)),
-            esp=lambda octets, transport: self.esp.append((octets, transport)),
+            esp=self._take_esp,
             unreachable=lambda *error: self.errors.append(error),
         )
         self.udp = UdpSockets(self.bind, receivers, self.loop, self.lines.append, ports=self.ports)
+
+    def _take_esp(self, octets: bytes, transport: Transport, traffic_class: int) -> None:
+        self.esp.append((octets, transport))
+        self.traffic_classes.append(traffic_class)
 
 
 def free_ports() -> Ports:
@@ -203,6 +208,22 @@ def test_a_run_is_cut_again_by_a_receiver_who_takes_it_whole(host: Host) -> None
     other.udp.close()
     here = Transport(ALSO_HERE, ports[1], HERE, ports[0], encapsulated=True)
     assert other.esp == [(packet, here) for packet in RUN]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.3", "::1"])
+@pytest.mark.parametrize("length", [1, len(RUN)])
+def test_the_traffic_class_travels_along(host: Host, address: str, length: int) -> None:
+    host.udp.listen()
+    other = Host(free_ports())
+    other.udp.listen()
+    ports = host.ports.nat_t or 0, other.ports.nat_t or 0
+    here = ip_address(address)
+    for traffic_class in (0xB9, 0):
+        ends = here, ports[0], here, ports[1]
+        assert host.udp.send_esp_run(*ends, RUN[:length], traffic_class) == 0
+        other.loop.turn()
+    other.udp.close()
+    assert other.traffic_classes == [0xB9] * length + [0] * length
 
 
 def test_a_run_no_device_can_cut_leaves_packet_by_packet(host: Host, peer: socket.socket) -> None:

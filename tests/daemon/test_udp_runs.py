@@ -33,13 +33,22 @@ def test_a_run_is_of_one_path_and_one_length_but_the_last(
     added: list[tuple[int, OuterPath]], runs: list[list[int]]
 ) -> None:
     sent: list[tuple[OuterPath, list[bytes]]] = []
-    run = Run(lambda path, packets: sent.append((path, packets)))
+    run = Run(lambda path, packets, _: sent.append((path, packets)))
     for length, path in added:
         run.add(bytes(length), path)
     run.flush()
     run.flush()
     assert [[len(packet) for packet in packets] for _, packets in sent] == runs
     assert [path for path, packets in sent for _ in packets] == [path for _, path in added]
+
+
+def test_a_run_is_of_one_traffic_class() -> None:
+    sent: list[tuple[int, int]] = []
+    run = Run(lambda _, packets, traffic_class: sent.append((len(packets), traffic_class)))
+    for traffic_class in (0, 0, 0xB8, 0xB8, 0xBB, 0):
+        run.add(bytes(9), ONE, traffic_class)
+    run.flush()
+    assert sent == [(2, 0), (2, 0xB8), (1, 0xBB), (1, 0)]
 
 
 def test_what_was_received_together_is_cut_apart() -> None:

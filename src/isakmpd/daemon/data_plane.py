@@ -48,8 +48,9 @@ from isakmpd.ipsec.userspace import UserspaceStack
 from isakmpd.privsep.requests import BindUdp, Privileged
 from isakmpd.wire.addresses import Address
 
-# local address and port, remote address and port, ESP packets of a run -> 0 or errno
-SendUdpEsp = Callable[[Address, int, Address, int, Sequence[bytes]], int]
+# local address and port, remote address and port, ESP packets of a run, octet of DSCP and ECN
+# -> 0 or errno
+SendUdpEsp = Callable[[Address, int, Address, int, Sequence[bytes], int], int]
 
 PATH_MTU_INTERVAL = 2.0  # seconds between two questions to the kernel
 UDP_RECEIVE_BUFFER = 4 << 20
@@ -313,17 +314,17 @@ class DataPlane:
     def to_wire(self, packet: bytes, path: OuterPath, traffic_class: int) -> None:
         """Send an ESP packet, raw or in UDP (part of ``Carrier``)."""
         if path.udp is not None:
-            self._run.add(packet, path)
+            self._run.add(packet, path, traffic_class)
             return
         failed = self._raw.send(packet, path, traffic_class)
         if failed:
             self._unsent[f"network: {errno.errorcode.get(failed, failed)}"] += 1
 
-    def _send_run(self, path: OuterPath, packets: list[bytes]) -> None:
+    def _send_run(self, path: OuterPath, packets: list[bytes], traffic_class: int) -> None:
         assert path.udp is not None  # noqa: S101 - to_wire has looked
         ports = path.udp.local_port, path.udp.remote_port
         failed = self._surroundings.send_udp_esp(
-            path.source, ports[0], path.destination, ports[1], packets
+            path.source, ports[0], path.destination, ports[1], packets, traffic_class
         )
         if failed:
             self._unsent[f"network: {errno.errorcode.get(failed, failed)}"] += len(packets)

@@ -310,7 +310,7 @@ class Service:
         self._open_things.close()
 
 
-def _ignore_esp(_octets: bytes, _transport: Transport) -> None:
+def _ignore_esp(_octets: bytes, _transport: Transport, _traffic_class: int) -> None:
     """Drop ESP: with -n nothing carries it."""
 
 

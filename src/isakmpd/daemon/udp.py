@@ -12,6 +12,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,7 +34,18 @@ KEEPALIVE: Final = b"\xff"  # RFC 3948 section 2.3
 _IP_PKTINFO: Final = 8  # linux/in.h; this Python does not name it
 _PKTINFO_4 = struct.Struct("=i4s4s")  # interface, local address, destination in the header
 _PKTINFO_6 = struct.Struct("=16si")  # destination, interface
-_ANCILLARY_SPACE: Final = socket.CMSG_SPACE(_PKTINFO_6.size) + udp_runs.ANCILLARY_SPACE
+_ANCILLARY_SPACE: Final = (
+    socket.CMSG_SPACE(_PKTINFO_6.size) + socket.CMSG_SPACE(4) + udp_runs.ANCILLARY_SPACE
+)
+_TRAFFIC_CLASS: Final = {
+    4: (socket.IPPROTO_IP, socket.IP_TOS),
+    6: (socket.IPPROTO_IPV6, socket.IPV6_TCLASS),
+}
+_TELL_TRAFFIC_CLASS: Final = {
+    4: (socket.IPPROTO_IP, 13),  # IP_RECVTOS of linux/in.h; this Python does not name it
+    6: (socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS),
+}
+_LOW_OCTET: Final = 0 if sys.byteorder == "little" else -1  # of one octet as of an int
 _LARGEST_DATAGRAM: Final = 65535
 # Datagrams read from one socket before the event loop looks elsewhere.
 _BATCH: Final = 64
@@ -102,7 +114,7 @@ class Receivers:
     """
 
     ike: Callable[[bytes, Transport], None]
-    esp: Callable[[bytes, Transport], None]
+    esp: Callable[[bytes, Transport, int], None]  # the last is the octet of DSCP and ECN
     unreachable: Callable[[Address, int, Unreachable], None] = _ignore
 
 
@@ -133,7 +145,7 @@ class UdpSockets:
         self._families = families
         self._listeners: dict[tuple[Address, int], _Listener] = {}
         self._paths: dict[
-            tuple[Address, int, Address, int], tuple[socket.socket, Ancillary, Destination]
+            tuple[Address, int, Address, int, int], tuple[socket.socket, Ancillary, Destination]
         ] = {}
         self._missing: set[Address] = set()
 
@@ -196,13 +208,20 @@ class UdpSockets:
         self._send_or_log(transport, KEEPALIVE)
 
     def send_esp(
-        self, local: Address, local_port: int, remote: Address, remote_port: int, octets: bytes
+        self,
+        local: Address,
+        local_port: int,
+        remote: Address,
+        remote_port: int,
+        octets: bytes,
+        traffic_class: int = 0,
     ) -> int:
         """Send an ESP packet in UDP; returns 0, or the errno of a packet that did not leave.
 
-        It logs nothing: a broken path would fill the log with a line for each packet.
+        ``traffic_class`` is the octet of DSCP and ECN the outer header gets. It logs nothing: a
+        broken path would fill the log with a line for each packet.
         """
-        key = (local, local_port, remote, remote_port)
+        key = (local, local_port, remote, remote_port, traffic_class)
         path = self._paths.get(key) or self._find_path(key)
         if path is None:
             return errno.EADDRNOTAVAIL
@@ -220,9 +239,10 @@ class UdpSockets:
         remote: Address,
         remote_port: int,
         packets: Sequence[bytes],
+        traffic_class: int = 0,
     ) -> int:
         """Send ESP packets, all as long as the first, the last maybe shorter; as ``send_esp``."""
-        key = (local, local_port, remote, remote_port)
+        key = (local, local_port, remote, remote_port, traffic_class)
         path = self._paths.get(key) or self._find_path(key)
         if path is not None and len(packets) >= udp_runs.FEWEST_PACKETS:
             ancillary = [*path[1], udp_runs.cut_into(len(packets[0]))]
@@ -230,7 +250,7 @@ class UdpSockets:
             with contextlib.suppress(OSError):
                 path[0].sendmsg(packets, ancillary, 0, path[2])
                 return 0
-        return max(self.send_esp(*key, packet) for packet in packets)
+        return max(self.send_esp(*key[:4], packet, traffic_class) for packet in packets)
 
     def close(self) -> None:
         """Release every socket."""
@@ -287,6 +307,7 @@ class UdpSockets:
         icmp_errors.accept_errors(opened)
         if listener.encapsulated:
             udp_runs.accept_runs(opened)
+            opened.setsockopt(*_TELL_TRAFFIC_CLASS[address.version], 1)
         self._listeners[address, port] = listener
         self._paths.clear()
         self._loop.add_reader(opened.fileno(), lambda: self._drain(listener))
@@ -310,21 +331,24 @@ class UdpSockets:
                 return
             if flags & socket.MSG_TRUNC or not ancillary:
                 continue
-            # The kernel tells the address last.
+            # The kernel tells the address last, but for the traffic class where ESP comes too.
+            traffic_class = 0
+            if listener.encapsulated:
+                traffic_class = ancillary.pop()[2][_LOW_OCTET]
             transport = _arrival(ancillary[-1][2], listener.port, source, listener.encapsulated)
             if transport is None:
                 continue
             if len(ancillary) == 1:
-                self._deliver(octets, transport)
+                self._deliver(octets, transport, traffic_class)
                 continue
             for datagram in udp_runs.pieces(octets, ancillary):
-                self._deliver(datagram, transport)
+                self._deliver(datagram, transport, traffic_class)
 
     def _tell_errors(self, listener: _Listener) -> None:
         for destination, what in icmp_errors.waiting_errors(listener.socket):
             self._receivers.unreachable(_scoped(*destination), destination[1], what)
 
-    def _deliver(self, octets: bytes, transport: Transport) -> None:
+    def _deliver(self, octets: bytes, transport: Transport, traffic_class: int) -> None:
         if octets == KEEPALIVE:
             return
         if not transport.encapsulated:
@@ -332,7 +356,7 @@ class UdpSockets:
         elif octets[:4] == NON_ESP_MARKER:
             self._receivers.ike(octets[4:], transport)
         else:
-            self._receivers.esp(octets, transport)
+            self._receivers.esp(octets, transport, traffic_class)
 
     # Sending
 
@@ -347,9 +371,9 @@ class UdpSockets:
             )
 
     def _find_path(
-        self, key: tuple[Address, int, Address, int]
+        self, key: tuple[Address, int, Address, int, int]
     ) -> tuple[socket.socket, Ancillary, Destination] | None:
-        local, local_port, remote, remote_port = key
+        local, local_port, remote, remote_port, traffic_class = key
         wildcard = _WILDCARDS[0] if local.version == 4 else _WILDCARDS[1]
         listener = self._listeners.get((local, local_port))
         listener = listener or self._listeners.get((wildcard, local_port))
@@ -357,7 +381,10 @@ class UdpSockets:
             return None
         if len(self._paths) >= _MOST_PATHS:
             self._paths.clear()
-        path = (listener.socket, _leave_from(local), _destination(remote, remote_port))
+        ancillary = _leave_from(local)
+        if traffic_class:
+            ancillary.append((*_TRAFFIC_CLASS[local.version], struct.pack("=i", traffic_class)))
+        path = (listener.socket, ancillary, _destination(remote, remote_port))
         self._paths[key] = path
         return path
 

@@ -47,21 +47,22 @@ def cut_into(size: int) -> tuple[int, int, bytes]:
 
 
 class Run:
-    """Gather packets of one path, all as long as the first, the last maybe shorter."""
+    """Gather packets of one path and traffic class, all as long as the first but the last."""
 
-    def __init__(self, send: Callable[[OuterPath, list[bytes]], None]) -> None:
+    def __init__(self, send: Callable[[OuterPath, list[bytes], int], None]) -> None:
         self._send = send
         self._path: OuterPath | None = None
         self._packets: list[bytes] = []
         self._size = 0
         self._most = 0
+        self._class = 0
 
-    def add(self, packet: bytes, path: OuterPath) -> None:
+    def add(self, packet: bytes, path: OuterPath, traffic_class: int = 0) -> None:
         """Take a packet; what cannot stand with it in one run is sent before."""
         length = len(packet)
-        if path is not self._path or length > self._size:
+        if path is not self._path or length > self._size or traffic_class != self._class:
             self.flush()
-            self._path, self._size = path, length
+            self._path, self._size, self._class = path, length, traffic_class
             self._most = max(min(MOST_PACKETS, _MOST_OCTETS // length), 1)
         self._packets.append(packet)
         if length < self._size or len(self._packets) >= self._most:
@@ -72,4 +73,4 @@ class Run:
         packets, path = self._packets, self._path
         self._packets, self._path = [], None
         if packets and path is not None:
-            self._send(path, packets)
+            self._send(path, packets, self._class)
