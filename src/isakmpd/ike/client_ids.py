@@ -17,6 +17,7 @@ from isakmpd.wire.payloads import Chain, Identification
 
 ClientIds = tuple[Identity, Identity]
 
+_SHOWN = 80  # characters
 _HOSTS = (IdType.IPV4_ADDR, IdType.IPV6_ADDR)
 
 
@@ -61,7 +62,7 @@ def proposed(transport: Transport, message: Chain, *, translated: bool) -> Clien
     for identity in (theirs, ours):
         if identity.network is None and not (translated and identity.type == IdType.FQDN):
             raise Refused(
-                f"client identity {identity.type} {identity} names no packets",
+                f"client identity {identity.type} {shown(identity)} names no packets",
                 NotifyType.INVALID_ID_INFORMATION,
             )
     _protocol(ours, theirs)
@@ -87,7 +88,7 @@ def returned(
         ):
             return ours, theirs
     raise Refused(
-        f"the peer returns client identities {' and '.join(map(str, payloads)) or 'none'}, "
+        f"the peer returns client identities {' and '.join(map(shown, payloads[:4])) or 'none'}, "
         f"we proposed {sent[0]} and {sent[1]}",
         NotifyType.INVALID_ID_INFORMATION,
     )
@@ -116,7 +117,7 @@ def selector(ids: ClientIds, transport: Transport, *, translated: bool) -> Selec
         local, remote = ours.network, theirs.network
     if local is None or remote is None or local.version != remote.version:
         raise Refused(
-            f"client identities {ours} and {theirs} name no packets",
+            f"client identities {shown(ours)} and {shown(theirs)} name no packets",
             NotifyType.INVALID_ID_INFORMATION,
         )
     return Selector(local, remote, _protocol(ours, theirs), ours.port, theirs.port)
@@ -140,7 +141,13 @@ def host(identity: Identity) -> Address | None:
     return network.network_address
 
 
+def shown(identity: Identity) -> str:
+    """Print an identity, however long, in a few words."""
+    text = str(identity)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
 def described(identity: Identity) -> str:
-    """Print an identity with its protocol and port, networks by prefix length."""
+    """Print an identity with its protocol and port."""
     suffix = f" protocol {identity.protocol} port {identity.port}" if identity.protocol else ""
-    return f"{identity}{suffix}"
+    return f"{shown(identity)}{suffix}"

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from isakmpd.config.model import ClientId, Configuration, Connection
-from isakmpd.ike.client_ids import ClientIds, described, host
+from isakmpd.ike.client_ids import ClientIds, described, host, shown
 from isakmpd.ike.identity_sections import section_of
 from isakmpd.ike.nat_traversal import NatSituation
 from isakmpd.ike.refused import Refused
@@ -155,7 +155,7 @@ def _claimed(configuration: Configuration, address: Address, asking: Asking) -> 
 
 def _packets(identity: Identity) -> str:
     if identity.type == IdType.FQDN:
-        return str(identity)
+        return shown(identity)
     return str(host(identity) or identity.network)
 
 
