@@ -64,6 +64,11 @@ def test_both_ends_use_the_same_pair_but_for_the_overlap_of_a_rekeying(outcomes:
     assert_none(outcomes, "apart")
 
 
+def test_every_packet_arrives_while_all_is_well(outcomes: Outcomes) -> None:
+    """Rekeyings go on, and lose nothing."""
+    assert_none(outcomes, "missing")
+
+
 def test_no_packet_of_a_connection_that_fails_closed_leaves_in_clear(outcomes: Outcomes) -> None:
     """From the first start to the orderly end, whatever falls between: crashes, sleep, commands."""
     assert_none(outcomes, "in_clear")

@@ -22,8 +22,8 @@ from isakmpd.ike.ipsec import (
     Selector,
     SimplexSa,
     SoftExpired,
-    Unguard,
     UdpEncapsulation,
+    Unguard,
     UnknownSpi,
     UpdateSa,
 )
@@ -48,8 +48,10 @@ TRANSPORT = (EncapsulationMode.TRANSPORT, EncapsulationMode.UDP_ENCAP_TRANSPORT)
 
 @dataclass(slots=True)
 class _Carried:
-    """Count one SA's packets."""
+    """Count one SA's packets, and remember its ends, which a peer that moves does not change."""
 
+    source: Address
+    destination: Address
     replay: ReplayWindow
     packets: int = 0
     octets: int = 0
@@ -86,7 +88,9 @@ class MemoryStack(NoStack):
         """Carry out ``request`` at once and report the answer before returning."""
         match request:
             case InstallSa():
-                self._carried[request.sa.key] = _Carried(ReplayWindow(request.sa.replay_window))
+                sa = request.sa
+                replay = ReplayWindow(sa.replay_window)
+                self._carried[sa.key] = _Carried(sa.source, sa.key.destination, replay)
             case RemoveSa():
                 self._carried.pop(request.key, None)
             case UpdateSa() if request.key in self._carried:
@@ -202,7 +206,7 @@ class MemoryStack(NoStack):
     def _open(self, esp: MemoryEsp, now: float) -> InnerPacket:
         sas = [self._take_off(layer, esp, now) for layer in reversed(esp.layers)]
         innermost = sas[-1]
-        inner = _as_received(innermost, esp)
+        inner = self._as_received(innermost, esp.inner)
         if not receives(innermost.selector, inner):
             raise _Dropped("selector")
         flow = self._flow_back(innermost)
@@ -251,6 +255,22 @@ class MemoryStack(NoStack):
             carried.moved_reported = now
             self.report(PeerMoved(sa.key, esp.source, esp.udp.local_port))
 
+    def _as_received(self, sa: SimplexSa, inner: InnerPacket) -> InnerPacket:
+        """Give the packet a host sees; raises _Dropped for a checksum that NATs have made wrong.
+
+        In transport mode it goes between the ends of the SA as they are seen here, while its
+        checksum covers those its sender knows (RFC 3948 section 3.1.2).
+        """
+        if sa.mode not in TRANSPORT:
+            return inner
+        carried = self._carried[sa.key]
+        covered = carried.source, carried.destination
+        if sa.originals is not None:
+            covered = sa.originals.remote, sa.originals.local
+        if (inner.source, inner.destination) != covered:
+            raise _Dropped("checksum")
+        return replace(inner, source=carried.source, destination=carried.destination)
+
     def _flow_back(self, inbound: SimplexSa) -> Flow | None:
         """Find the flow to the peer an inbound SA receives from."""
         peer = _place(inbound.source, inbound.udp)
@@ -291,20 +311,3 @@ def _place(address: Address, udp: UdpEncapsulation | None) -> str:
 
 def _narrower(guard: Selector, flow: Selector) -> bool:
     return narrowness(guard) > narrowness(flow)
-
-
-def _as_received(sa: SimplexSa, esp: MemoryEsp) -> InnerPacket:
-    """Give the packet a host sees; raises _Dropped for a checksum that NATs have made wrong.
-
-    In transport mode the packet has the outer addresses, whatever a NAT made of them, while its
-    checksum covers those its sender knows (RFC 3948 section 3.1.2).
-    """
-    if sa.mode not in TRANSPORT:
-        return esp.inner
-    covered = esp.inner.source, esp.inner.destination
-    known = (esp.source, esp.destination)
-    if sa.originals is not None:
-        known = (sa.originals.remote, sa.originals.local)
-    if covered != known:
-        raise _Dropped("checksum")
-    return replace(esp.inner, source=esp.source, destination=esp.destination)

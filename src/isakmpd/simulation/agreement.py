@@ -62,19 +62,22 @@ def _used_pairs(node: Node) -> Iterator[str]:
             yield f"{spis[0]:08x}/{spis[1]:08x}"
 
 
+def wanted(node: Node) -> list[str]:
+    """Name the connections a node wants up whatever happens, and can begin."""
+    return [
+        name
+        for name, connection in node.configuration.connections.items()
+        if node.engine.wants(name) and node.configuration.peers[connection.peer].address is not None
+    ]
+
+
 def down(node: Node) -> list[str]:
-    """Name the connections a node wants up, and can begin, that have no SAs or no flow."""
+    """Name the connections a node wants up that have no SAs or no flow."""
     if not node.alive:
         return []
     led = {key for bundle in node.stack.flows.values() for key in bundle}
     up = {pair.name for pair in snapshot(node).ipsec_sas if pair.outbound.key in led}
-    return [
-        name
-        for name, connection in node.configuration.connections.items()
-        if node.engine.wants(name)
-        and name not in up
-        and node.configuration.peers[connection.peer].address is not None
-    ]
+    return [name for name in wanted(node) if name not in up]
 
 
 def exposed(node: Node) -> Iterator[tuple[float, str]]:

@@ -14,15 +14,17 @@ from isakmpd.simulation.agreement import (
     exposed,
     leftovers,
     used_by_one_end,
+    wanted,
 )
 from isakmpd.simulation.cast import cast
 from isakmpd.simulation.link import FAIR
 from isakmpd.simulation.node import Node
 from isakmpd.simulation.scenario import Event, Happening, Scenario, draw
-from isakmpd.simulation.traffic import misdelivered
+from isakmpd.simulation.traffic import Conversation, misdelivered
 from isakmpd.simulation.world import World
 
 REST = 300  # seconds of fair weather
+MAY_FLY = 2.0  # seconds a packet may be under way
 GLANCE = 3  # seconds from one look at everybody to the next
 CONVERGENCE = 120.0  # seconds after the last lost datagram
 DUPLICATES_DIE_OUT = 200.0  # seconds after which nothing of an ended exchange is remembered
@@ -41,6 +43,7 @@ class Outcome:
     down: list[str] = field(default_factory=list)
     surplus: list[str] = field(default_factory=list)
     apart: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
     in_clear: list[str] = field(default_factory=list)
     misdelivered: list[str] = field(default_factory=list)
     noise: list[str] = field(default_factory=list)
@@ -76,6 +79,7 @@ def play(scenario: Scenario) -> Outcome:
     outcome.leftovers = play.leftovers("after the storm")
     outcome.down = play.down()
     outcome.surplus, outcome.apart = play.rest()
+    outcome.missing = play.missing()
     outcome.disagreements += play.disagreements("at rest")
     outcome.down += play.down()
     play.teardown()
@@ -167,6 +171,16 @@ class _Play:
             ],
         )
 
+    def missing(self) -> list[str]:
+        """Say which packets did not arrive while all was well."""
+        now = self.world.now
+        return [
+            f"{len(times)} packets from {talk.source.name} to {talk.destination.name} do not "
+            f"arrive, the first of {times[0]:.1f} s"
+            for talk in self._cast.talks
+            if _is_wanted(talk) and (times := talk.missing(now - REST, now - MAY_FLY))
+        ]
+
     def teardown(self) -> None:
         """Take the connections down at all ends, for good."""
         for node in self.nodes:
@@ -250,6 +264,12 @@ class _Play:
     def log(self) -> list[str]:
         lines = [line for node in self.nodes for line in node.log]
         return [str(line) for line in sorted(lines, key=lambda line: line.time)]
+
+
+def _is_wanted(talk: Conversation) -> bool:
+    """Tell whether one end wants all its connections up: so that the talk needs is among them."""
+    ends = talk.source, talk.destination
+    return any(len(wanted(node)) == len(node.configuration.connections) for node in ends)
 
 
 def _befall(node: Node, happening: Happening) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import inf
 
 from isakmpd.ipsec.memory_packets import InnerPacket
 from isakmpd.simulation.node import Node
@@ -42,8 +43,8 @@ class Conversation:
     ) -> None:
         """Prepare; ``address`` is where the destination is found if not at its host's own."""
         self._world = world
-        self._source = source
-        self._destination = destination
+        self.source = source
+        self.destination = destination
         self._interval = interval
         self._address = address or destination.host
         self._ports = ports
@@ -58,11 +59,11 @@ class Conversation:
     def _send(self) -> None:
         if self._world.now > self._until:
             return
-        content = labelled(self._source, self._destination, len(self._sent))
+        content = labelled(self.source, self.destination, len(self._sent))
         self._sent[content] = self._world.now
-        self._source.protect(
+        self.source.protect(
             InnerPacket(
-                self._source.host,
+                self.source.host,
                 self._address,
                 content,
                 UDP if self._ports.destination else 0,
@@ -72,16 +73,18 @@ class Conversation:
         )
         self._world.at(self._world.now + self._interval, self._send)
 
-    def missing(self, since: float = 0.0) -> list[float]:
+    def missing(self, since: float = 0.0, until: float = inf) -> list[float]:
         """Tell when the packets were sent that did not arrive."""
-        arrived = {packet.octets for packet in self._destination.received}
+        arrived = {packet.octets for packet in self.destination.received}
         return [
-            time for number, time in self._sent.items() if number not in arrived and time >= since
+            time
+            for content, time in self._sent.items()
+            if content not in arrived and since <= time <= until
         ]
 
     def repeated(self) -> int:
         """Count the packets that came out of the tunnel more than once."""
-        arrived = Counter(packet.octets for packet in self._destination.received)
+        arrived = Counter(packet.octets for packet in self.destination.received)
         return sum(arrived[content] - 1 for content in self._sent if content in arrived)
 
 
