@@ -1,5 +1,6 @@
 """L2TP as vendor boxes speak it over IPsec: xl2tpd as server or client in a namespace."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,11 @@ class Xl2tpd:
         if not self.heard_file.exists():
             return set()
         return set(self.heard_file.read_text().splitlines())
+
+    def forget_heard(self) -> None:
+        """Forget who has answered so far, so that `heard` tells of what follows."""
+        if self.heard_file.exists():
+            os.truncate(self.heard_file, 0)
 
     def wait_heard(self, *answers: str, seconds: float = 30) -> None:
         """Wait until all these answers have come; raises CommandError when xl2tpd ends."""

@@ -51,6 +51,20 @@ def prove_encrypted(
             f" but only {crossed[0]} and {crossed[1]} ESP packets crossed"
         )
     problems += _leaks(packets, inner, pattern)
+    return _proof(packets, problems)
+
+
+def prove_nothing_in_clear(
+    packets: Sequence[Packet], *, inner: Collection[str], pattern: bytes
+) -> Proof:
+    """Prove that ESP crossed and, beside IKE, nothing else; raises NotProvedError."""
+    problems = list(_leaks(packets, inner, pattern))
+    if not any(packet.kind in ENCRYPTED for packet in packets):
+        problems.append("no ESP packet crossed")
+    return _proof(packets, problems)
+
+
+def _proof(packets: Sequence[Packet], problems: Sequence[str]) -> Proof:
     if problems:
         shown = "\n  ".join(problems[:5])
         raise NotProvedError(f"not proved encrypted, {len(problems)} problems:\n  {shown}")

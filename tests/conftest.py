@@ -13,6 +13,7 @@ from lab.namespace import sweep
 # From the most to the least demanding: a test counts as the first kind it is marked with.
 KINDS: dict[str, str] = {
     "peer": "negotiates with strongSwan",
+    "l2tp": "runs xl2tpd over our transport mode",
     "namespaces": "builds network namespaces with real daemons in them",
     "root": "needs root's rights",
     "simulation": "runs whole daemons on a virtual clock",
@@ -21,6 +22,7 @@ KINDS: dict[str, str] = {
 }
 REASONS: dict[str, Callable[[], str]] = {
     "peer": ability.why_no_peer,
+    "l2tp": ability.why_no_l2tp,
     "namespaces": ability.why_no_namespaces,
     "root": ability.why_no_root,
 }
