@@ -7,7 +7,7 @@ import pytest
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.numbers import ExchangeType
 from isakmpd.wire.payloads import Nonce
-from tests.ike.daemon import PEER, Daemon, configuration
+from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
 from tests.ike.scenes import a_peer, agreed, begin_main_mode, converse, met, proposal
 
 # A scene leads to a daemon that has just sent a message it must insist on, or none.
@@ -224,7 +224,8 @@ def test_nobody_answers() -> None:
     daemon.passes(41)
     assert daemon.log == [
         f"peer: phase 1 with {PEER}:500 failed: giving up on exchange peer, no response from peer "
-        f"{PEER}:500; nobody answers on UDP port 500: the peer is down, does not know us, or a "
+        f"{PEER}:500; nobody answers on UDP port 500: the peer is down or elsewhere "
+        f"([peer]:Address decides), does not know {DAEMON} ([peer]:Local-address decides), or a "
         "firewall drops IKE"
     ]
     _, again = daemon.passes(10)[0]

@@ -95,14 +95,20 @@ def test_refusals_are_answered_rarely_and_never_at_length() -> None:
 
 
 def test_an_address_nobody_configured() -> None:
-    """The line says which section would decide."""
+    """The line says which section would decide; the answer is one short notify, given rarely."""
     daemon = Daemon(configuration())
     stranger = IPv4Address("198.51.100.9")
-    assert daemon.hears(a_peer().mm1(), source=stranger) == []
+    (answer,) = daemon.hears(a_peer().mm1(), source=stranger)
+    assert len(answer) <= len(a_peer().mm1())
+    (notify,) = a_peer().read(answer).payloads
+    assert notify == replace(a_peer().notify(NotifyType.NO_PROPOSAL_CHOSEN), spi=answer[:16])
     assert daemon.log == [
-        f"dropped message from {stranger} port 500: no peer section for {stranger} "
+        f"{stranger}: phase 1 with {stranger}:500 failed: no peer section for {stranger} "
         f"([Phase 1]:{stranger} or Default decides)"
     ]
+    more = [daemon.hears(a_peer().mm1(), source=stranger) for _ in range(100)]
+    assert sum(map(len, more)) < 5
+    assert len(daemon.log) == 1
 
 
 def test_a_proposal_of_the_largest_size_is_read_quickly_and_refused() -> None:

@@ -57,13 +57,6 @@ def header(
     return Header(*cookies, PayloadType(first), ExchangeType(exchange), Flags(flags), message_id)
 
 
-def ikev2() -> bytes:
-    """IKE_SA_INIT."""
-    message = bytearray(header(exchange=34).encode(bytes(100)))
-    message[17] = 0x20
-    return bytes(message)
-
-
 def with_octet(at: int, value: int) -> bytes:
     """A stranger's message with one octet of its header changed."""
     message = bytearray(header().encode(b""))
@@ -82,10 +75,6 @@ BELONG_NOWHERE = {
     "an empty first message": (
         header().encode(b""),
         due_to("PAYLOAD_MALFORMED", "main mode message 1 without SA"),
-    ),
-    "IKEv2": (
-        ikev2(),
-        due_to("INVALID_MAJOR_VERSION", "version 2.0: the peer speaks IKEv2, not IKEv1"),
     ),
     "version 1.1": (with_octet(17, 0x11), due_to("INVALID_MINOR_VERSION", "version 1.1")),
     "a flag nobody knows": (with_octet(19, 8), due_to("INVALID_FLAGS", "flags 0x08")),

@@ -63,7 +63,7 @@ def test_different_keys_in_aggressive_mode() -> None:
     causes = "the pre-shared keys probably differ ([peer]:Authentication decides)"
     assert west.log[0] == (
         f"peer: aggressive mode message 2 from {PEER}:500 proves nothing, its HASH is wrong: "
-        f"{causes}"
+        f"{causes}, or the peer has none for IPV4_ADDR {DAEMON} ([peer]:ID decides)"
     )
     assert not any("giving up" in line for line in west.log), "the reason is told once"
     assert east.log[0] == (
@@ -127,7 +127,7 @@ def test_a_forged_proof_does_not_end_the_exchange() -> None:
 
 
 def test_no_common_transform() -> None:
-    """The responder names the difference; the initiator what the peer said and where to look."""
+    """Each end names the difference, and where to look."""
     west, east = attempt(west={"transforms": "3DES-SHA"}, east={})
     assert east.log == [
         f"peer: phase 1 with {DAEMON}:500 failed: no compatible proposal found: "
@@ -136,7 +136,8 @@ def test_no_common_transform() -> None:
     ]
     assert west.log == [
         f"peer: phase 1 with {PEER}:500 failed: {GIVEN_UP.format('NO_PROPOSAL_CHOSEN')}; it "
-        "accepts none of our transforms ([main-mode]:Transforms decides)"
+        "accepts none of our transforms, nearest of its own: ENCRYPTION_ALGORITHM: got AES_CBC, "
+        "expected TRIPLE_DES_CBC in [3DES-SHA] ([main-mode]:Transforms decides)"
     ]
 
 
@@ -149,8 +150,8 @@ def test_an_identity_the_responder_does_not_expect() -> None:
         "expected FQDN west.example ([peer]:Remote-ID decides)"
     ]
     assert west.log == [
-        f"peer: phase 1 with {PEER}:500 failed: {GIVEN_UP.format('INVALID_ID_INFORMATION')}; it "
-        f"does not expect {DAEMON} ([peer]:ID decides)"
+        f"peer: phase 1 with {PEER}:500 failed: the peer says INVALID_ID_INFORMATION: it expects "
+        f"FQDN west.example, we are IPV4_ADDR {DAEMON} ([peer]:ID decides)"
     ]
 
 
@@ -217,7 +218,8 @@ def test_a_notify_in_clear_appears_in_the_final_line(case: str) -> None:
     daemon.passes(41)
     assert daemon.log == [
         f"peer: phase 1 with {PEER}:500 failed: {GIVEN_UP.format('NO_PROPOSAL_CHOSEN')}; it "
-        "accepts none of our transforms ([main-mode]:Transforms decides)"
+        "accepts none of our transforms ([main-mode]:Transforms decides), or has no section for "
+        f"our address {DAEMON} ([peer]:Local-address decides it, there [Phase 1])"
     ]
 
 
@@ -274,4 +276,7 @@ def test_a_peer_behind_a_nat_that_never_answers_on_4500() -> None:
     peer = a_peer(private_address=DAEMON)
     daemon.hears(peer.mm4(daemon.answers(peer.mm2(daemon.begins()))))
     daemon.passes(41)
-    assert "a firewall drops UDP port 4500, or the pre-shared keys probably differ" in daemon.log[0]
+    assert (
+        "a firewall drops UDP port 4500, though port 500 was answered, or the pre-shared keys "
+        "probably differ ([peer]:Authentication decides)"
+    ) in daemon.log[0]

@@ -29,7 +29,10 @@ async def initiator(x: Phase1Exchange) -> None:
         proof=answer.prove,
     )
     keys = answer.keys
-    remote_id = peer_identity.accept(x, peer_identity.read(reply))
+    try:
+        remote_id = peer_identity.accept(x, peer_identity.read(reply))
+    except Refused as refused:
+        x.reject(keys, refused, peer_holds_sa=False)
     x.sealing = keys.sealing()
     x.detect_nat(keys.choice, reply)
     if x.nat.detected:
@@ -107,4 +110,8 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
         proof=keys.verify_hash_i,
     )
     x.detect_nat(choice, message, began_at)
-    x.complete(keys, peer_identity.accept(x, initiator_id))
+    try:
+        remote_id = peer_identity.accept(x, initiator_id)
+    except Refused as refused:
+        x.reject(keys, refused, peer_holds_sa=True)
+    x.complete(keys, remote_id)

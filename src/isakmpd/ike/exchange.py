@@ -59,7 +59,6 @@ class Exchange:
         self.began = context.now
         self.state = State.RUNNING
         self.step = 0
-        self.hint = ""  # what an unauthenticated notify said, for the sentence at the end
         self.sealing: Sealing | None = None
         self._coroutine: Coroutine[Effect[Any], object, None] | None = None
         self._expect: Step | None = None
@@ -74,6 +73,11 @@ class Exchange:
     def last_received(self) -> int:
         """Give the size of the latest datagram accepted, in octets."""
         return len(self._received[-1]) if self._received else 0
+
+    @property
+    def hint(self) -> str:
+        """Name what the peer has said without proof, for the sentence at the end."""
+        return ""
 
     # What the engine does with it
 

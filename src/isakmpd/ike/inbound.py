@@ -17,7 +17,7 @@ from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
-from isakmpd.wire.header import NO_COOKIE, Header, decode_header
+from isakmpd.wire.header import NO_COOKIE, Header, decode_header, major_version
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import ExchangeType, NotifyType
 from isakmpd.wire.payloads import Chain, Delete, Hash, Notification, Payload, decode_chain
@@ -31,7 +31,7 @@ class InboundOwner(Protocol):
     """Act on what arrives; negotiation does."""
 
     def answer_phase1(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
-        """Begin to answer a peer's main or aggressive mode; raises Refused."""
+        """Begin to answer a peer's main or aggressive mode."""
 
     def answer_quick_mode(
         self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
@@ -79,9 +79,33 @@ class Inbound:
             header, body = decode_header(octets)
             self._sort(header, body, octets, transport)
         except Malformed as malformed:
-            self._drops.dropped(transport, str(malformed), malformed.notify)
+            if malformed.notify == NotifyType.INVALID_MAJOR_VERSION:
+                self._other_version(octets, transport, malformed)
+            else:
+                self._drops.dropped(transport, str(malformed), malformed.notify)
         except Refused as refused:
             self._drops.dropped(transport, refused.reason, refused.notify)
+
+    def _other_version(self, octets: bytes, at: Transport, malformed: Malformed) -> None:
+        """Take IKEv2 as the answer of a peer that does not speak IKEv1, or tell who begins with it.
+
+        What the notify says of us its header does: the version we speak (RFC 7296 section 2.5).
+        """
+        cookies = octets[:8], octets[8:16]
+        begun = self._exchanges.get(first_message_key(cookies[0]))
+        if isinstance(begun, Phase1Exchange) and begun.transport.remote == at.remote:
+            begun.hearsay.other_version = major_version(octets)
+            return
+        peer = self._context.configuration.peer_for(at.remote)
+        section = f" (the peer of [{peer.section}] has to begin with IKEv1)" if peer else ""
+        told = self._drops.failed(
+            at,
+            f"{peer.section if peer else at.remote}: phase 1 with {at.peer} failed: "
+            f"{malformed}{section}",
+        )
+        if told and cookies[1] == NO_COOKIE:
+            refused = Refused(str(malformed), malformed.notify)
+            informational.send_in_clear(self._context, at, cookies, refused, limit=len(octets))
 
     def _sort(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
         if not header.encrypted and len(octets) > CLEAR_LIMIT:
@@ -158,7 +182,7 @@ class Inbound:
         if sa is None:
             unfinished = self._exchanges.get((*cookies, 0))
             if isinstance(unfinished, Phase1Exchange) and unfinished.state is State.RUNNING:
-                unfinished.heard_unreadable(octets, at)
+                unfinished.heard_sealed(header, body, octets, at)
                 return
             raise _unknown_cookies()
         if not header.encrypted:
@@ -238,7 +262,7 @@ class Inbound:
             )
         exchange = self._meant(header, at)
         if exchange is not None:
-            exchange.heard(notification.type)
+            exchange.heard(notification, chain)
             return
         named = notification.spi[:8], notification.spi[8:]
         for cookies in (named, (header.initiator_cookie, header.responder_cookie)):

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from isakmpd.crypto.hashes import equal
+from isakmpd.ike import explanation
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import message_id
-from isakmpd.ike.framing import Sealing, Unproven, in_clear
+from isakmpd.ike.framing import Sealing, Unproven, frame, in_clear
 from isakmpd.ike.outputs import Capture, Send
+from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.steps import INFO
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.header import Header
 from isakmpd.wire.numbers import Doi, ExchangeType, Flags, NotifyType, PayloadType, Protocol
-from isakmpd.wire.payloads import Chain, Delete, Hash, Notification, Payload, encode_chain
+from isakmpd.wire.payloads import (
+    Chain,
+    Delete,
+    Hash,
+    Notification,
+    Payload,
+    VendorId,
+    encode_chain,
+)
+from isakmpd.wire.vendor_ids import Vendor
 
 MESSAGE_ID_LIMIT = 65536  # remembered for each ISAKMP SA against replay
 
@@ -25,6 +38,37 @@ def send(context: Context, sa: IsakmpSa, payloads: tuple[Payload, ...]) -> None:
     framed = Sealing(sa.cipher, sa.phase2_iv(number)).seal(header, (proof, *payloads))
     context.emit(Capture(sa.transport, framed.clear, outgoing=True))
     context.emit(Send(sa.transport, framed.octets))
+
+
+def send_in_clear(
+    context: Context,
+    at: Transport,
+    cookies: tuple[bytes, bytes],
+    refused: Refused,
+    vendors: Collection[Vendor] = (),
+    limit: int = 0,
+) -> None:
+    """Tell a peer why it is refused where no key protects that, in ``limit`` octets at most.
+
+    So nobody can be flooded with it. ``vendors`` tell whether it understands an explanation.
+    """
+    if refused.notify is None:
+        return
+    header = Header(
+        *cookies, PayloadType.NONE, ExchangeType.INFO, Flags.NONE, message_id(context.entropy)
+    )
+    for data in dict.fromkeys((explanation.explain(refused, vendors), b"")):
+        spi = b"".join(cookies)
+        payloads: tuple[Payload, ...] = (
+            Notification(Doi.IPSEC, Protocol.ISAKMP, refused.notify, spi, data),
+        )
+        if data:
+            payloads += (VendorId(explanation.OURS.value),)
+        framed = frame(header, payloads)
+        if len(framed.octets) <= limit:
+            context.emit(Capture(at, framed.clear, outgoing=True))
+            context.emit(Send(at, framed.octets))
+            return
 
 
 def fresh_message_id(context: Context, sa: IsakmpSa) -> int:

@@ -40,7 +40,7 @@ async def initiator(x: Phase1Exchange) -> None:
     try:
         remote_id = peer_identity.accept(x, peer_identity.read(reply))
     except Refused as refused:
-        x.reject(keys, reply, refused)
+        x.reject(keys, refused, peer_holds_sa=True)
     x.complete(keys, remote_id, reply)
 
 
@@ -65,7 +65,10 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
         then_sealed=keys.sealing(),
         proof=keys.verify_hash_i,
     )
-    remote_id = peer_identity.accept(x, peer_identity.read(message))
+    try:
+        remote_id = peer_identity.accept(x, peer_identity.read(message))
+    except Refused as refused:
+        x.reject(keys, refused, peer_holds_sa=False)
     identity = Identification.of(x.local_id)
     await Finish(
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from isakmpd.config.model import Connection, Peer
-from isakmpd.ike import explanation, informational, ipsec, phase1_modes, quick_mode
+from isakmpd.ike import announcements, explanation, informational, ipsec, phase1_modes, quick_mode
 from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
@@ -27,8 +27,8 @@ from isakmpd.ike.transport import Transport
 from isakmpd.ike.waiting import Waiting, goal
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import NO_COOKIE, Header
-from isakmpd.wire.numbers import Doi, NotifyType, Protocol
-from isakmpd.wire.payloads import Chain, Notification
+from isakmpd.wire.numbers import SITUATION_IDENTITY_ONLY, Doi, NotifyType, Protocol
+from isakmpd.wire.payloads import Chain, Notification, SecurityAssociation
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
 LocalAddress = Callable[[Address], Address | None]
@@ -152,18 +152,31 @@ class Negotiation:
     # Answering
 
     def answer_phase1(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
-        """Begin to answer a peer's phase 1; raises Refused for an address nobody configured."""
+        """Begin to answer a peer's phase 1, but of an address nobody configured."""
         peer = self.context.configuration.peer_for(at.remote)
         if peer is None:
-            raise Refused(
-                f"no peer section for {at.remote} ([Phase 1]:{at.remote} or Default decides)", None
-            )
+            self._refuse_stranger(header, first, octets, at)
+            return
         cookies = header.initiator_cookie, cookie(self.context.entropy)
         exchange = Phase1Exchange(
             self.context, self, peer, False, at, cookies, exchange_type=header.exchange_type
         )
         self.exchanges.add(exchange, first_message_key(header.initiator_cookie))
         exchange.start(phase1_modes.responder(exchange, first), octets)
+
+    def _refuse_stranger(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
+        """Tell an address that no section is for so, as strongSwan does: it may be a mistake."""
+        nothing = SecurityAssociation(Doi.IPSEC, SITUATION_IDENTITY_ONLY, ())
+        refused = Refused(
+            f"no peer section for {at.remote} ([Phase 1]:{at.remote} or Default decides)",
+            NotifyType.NO_PROPOSAL_CHOSEN,
+            (nothing,),
+        )
+        line = f"{at.remote}: phase 1 with {at.peer} failed: {refused.reason}"
+        if self.strangers.failed(at, line):
+            cookies = header.initiator_cookie, header.responder_cookie
+            vendors = announcements.heard(first)
+            informational.send_in_clear(self.context, at, cookies, refused, vendors, len(octets))
 
     def answer_quick_mode(
         self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
@@ -212,7 +225,7 @@ class Negotiation:
 
     def complain(self, at: Transport, line: str) -> bool:
         """Log what an unproven peer has brought about; False when it had its share of lines."""
-        return self.strangers.log(at, line)
+        return self.strangers.failed(at, line)
 
     def isakmp_established(self, sa: IsakmpSa, *, initial_contact: bool) -> None:
         """Take the SA and start what waited for it."""
@@ -225,6 +238,8 @@ class Negotiation:
         )
         if sa.nat.detected:
             self.context.verbose(f"{sa.name}: {sa.nat}, ESP travels in UDP")
+        self.context.failures.over(sa.name)
+        self.context.failures.over(str(sa.transport.remote))
         self.isakmp_sas.add(sa)
         if initial_contact:
             self.correspondence.initial_contact(sa)
@@ -308,6 +323,7 @@ class Negotiation:
             f"isakmpd: quick mode done{role}: src: {sa.inbound.key.destination} "
             f"dst: {sa.outbound.key.destination}"
         )
+        self.context.failures.over(sa.name)
         lasting = self.connections.watches(sa.name)
         self.ipsec_sas.add(sa, lasting=lasting)
         self.moved_peers.catch_up(sa)

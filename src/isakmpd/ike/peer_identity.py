@@ -38,6 +38,7 @@ def accept(x: Phase1Exchange, identity: Identity) -> Identity:
             f"the peer proves to be {identity.type} {identity}, expected "
             f"{wanted.type} {wanted} ([{x.peer.section}]:Remote-ID decides)",
             NotifyType.INVALID_ID_INFORMATION,
+            (Identification.of(wanted),),
         )
     if wanted is None and not _is_its_address(x, identity):
         x.context.verbose(

@@ -10,6 +10,8 @@ from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK
 from isakmpd.crypto.secret import Secret
 from isakmpd.ike import (
     announcements,
+    diagnosis,
+    explanation,
     informational,
     nat_traversal,
     phase1_notifies,
@@ -17,37 +19,31 @@ from isakmpd.ike import (
 )
 from isakmpd.ike.context import Context
 from isakmpd.ike.early_datagrams import EarlyDatagrams
-from isakmpd.ike.entropy import Entropy, message_id
+from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.exchange import Exchange
-from isakmpd.ike.framing import Unproven, frame
+from isakmpd.ike.framing import Unproven
+from isakmpd.ike.hearsay import Hearsay
 from isakmpd.ike.key_agreement import KeyAgreement
 from isakmpd.ike.nat_traversal import Dialect, NatSituation
-from isakmpd.ike.outputs import Capture, LogClass, Send
+from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.phase1_keys import Phase1Keys
 from isakmpd.ike.phase1_proposal import Phase1Choice
 from isakmpd.ike.pre_shared_keys import KeyOrigin, PeerKey
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
-from isakmpd.ike.unreachable import Unreachable
 from isakmpd.ike.waiting import goal
 from isakmpd.wire.header import NO_COOKIE, Header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import (
-    Doi,
     ExchangeType,
-    Flags,
     NotifyType,
-    PayloadType,
 )
-from isakmpd.wire.numbers import Protocol as SecurityProtocol
-from isakmpd.wire.payloads import Chain, Identification, Notification, Payload
+from isakmpd.wire.payloads import Chain, Notification, Payload
 from isakmpd.wire.vendor_ids import ORIGINALS, Vendor
 
 _UNKNOWABLE = 32  # octets of a key drawn at random
-_WRONG_MODE = {NotifyType.INVALID_EXCHANGE_TYPE, NotifyType.UNSUPPORTED_EXCHANGE_TYPE}
-HINTS = 3  # unauthenticated notifies kept for the sentence at the end
 
 
 class Phase1Owner(Protocol):
@@ -96,8 +92,7 @@ class Phase1Exchange(Exchange):
         self._complained = False
         self._heard_octets = 0  # of the latest message, believed or not
         self._early = EarlyDatagrams()
-        self._heard: list[NotifyType] = []
-        self._unreachable: Unreachable | None = None
+        self.hearsay = Hearsay()
 
     @property
     def entropy(self) -> Entropy:
@@ -136,6 +131,22 @@ class Phase1Exchange(Exchange):
         self.vendors = announcements.heard(message)
 
     # Keys
+
+    @property
+    def is_keyed(self) -> bool:
+        """Tell whether what is exchanged next proves the key."""
+        return self.sealing is not None or self._complained
+
+    @property
+    def key_section(self) -> str:
+        """Name the section whose Authentication is the key, as far as that is known."""
+        stored_for = self._keys.key.origin.stored_for if self._keys is not None else ""
+        return stored_for or self.name
+
+    @property
+    def hint(self) -> str:
+        """Name what the peer has said without proof."""
+        return self.hearsay.said
 
     @property
     def with_original(self) -> bool:
@@ -248,18 +259,25 @@ class Phase1Exchange(Exchange):
         for payload in payloads:  # one each: the original acts on no more
             informational.send(self.context, sa, (payload,))
 
-    def reject(self, keys: Phase1Keys, last: Chain, refused: Refused) -> NoReturn:
-        """Refuse a peer that holds the finished SA already: tell it so under that SA's keys."""
-        claimed = last.one(Identification)
-        sa = self._sa(keys, Identity(claimed.id_type, claimed.data))
-        payloads: tuple[Payload, ...] = (informational.delete_isakmp(sa),)
+    def reject(self, keys: Phase1Keys, refused: Refused, *, peer_holds_sa: bool) -> NoReturn:
+        """Refuse a peer that has proved the keys: tell it so under them, if it can read that.
+
+        One that holds the finished SA already can, and has to give it up; of others only ours.
+        """
+        if not peer_holds_sa and explanation.OURS not in self.vendors:
+            raise refused
+        sa = self._sa(keys, Identity.of_address(self.transport.remote))
+        payloads: tuple[Payload, ...] = ()
         if refused.notify is not None:
-            payloads = (informational.notification(sa, refused.notify), *payloads)
+            data = explanation.explain(refused, self.vendors)
+            payloads += (informational.notification(sa, refused.notify, data),)
+        if peer_holds_sa:
+            payloads += (informational.delete_isakmp(sa),)
         informational.send(self.context, sa, payloads)
         raise Refused(refused.reason, None)
 
     def _sa(self, keys: Phase1Keys, remote_id: Identity) -> IsakmpSa:
-        assert self.sealing is not None  # noqa: S101 - both modes seal before they complete
+        sealing = self.sealing or keys.sealing()
         if self.transport.encapsulated and not self.nat.detected:
             self.nat = replace(self.nat, forced=True)
         return IsakmpSa(
@@ -270,8 +288,8 @@ class Phase1Exchange(Exchange):
             self.transport,
             keys.choice,
             keys.skeyid,
-            self.sealing.cipher,
-            self.sealing.last_block,
+            sealing.cipher,
+            sealing.last_block,
             self.local_id,
             remote_id,
             self.nat,
@@ -311,14 +329,14 @@ class Phase1Exchange(Exchange):
         step = self._expect.name if self._expect is not None else "a message"
         line = (
             f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}: "
-            f"{self._other_block(header, body) or self._keys_differ()}"
+            f"{self._other_block(header, body) or diagnosis.keys_differ(self)}"
         )
         if self.initiator:
-            self.context.log(line)
+            self.context.failures.tell(self.name, line)
         elif not self.owner.complain(self.transport, line):
             return
         self._complained = True
-        self.notify_in_clear(unproven.notify)
+        self.notify_in_clear(Refused(str(unproven), unproven.notify))
 
     def _other_block(self, header: Header, body: bytes) -> str:
         """Say so where a message proves itself once HMAC keys are padded the other way."""
@@ -331,94 +349,67 @@ class Phase1Exchange(Exchange):
             f"([{self.name}]:HMAC-block= {other.padding} decides)"
         )
 
-    def _keys_differ(self) -> str:
-        return f"the pre-shared keys probably differ ([{self.name}]:Authentication decides)"
-
-    def notify_in_clear(self, notify: NotifyType) -> None:
+    def notify_in_clear(self, refused: Refused) -> None:
         """Tell the peer of a fault before there is a key to protect the message with.
 
         Never in more octets than came: nobody can be attacked with it.
         """
-        spi = self.initiator_cookie + self.responder_cookie
-        payload = Notification(Doi.IPSEC, SecurityProtocol.ISAKMP, notify, spi, b"")
-        header = Header(
-            self.initiator_cookie,
-            self.responder_cookie,
-            PayloadType.NONE,
-            ExchangeType.INFO,
-            Flags.NONE,
-            message_id(self.entropy),
+        cookies = self.initiator_cookie, self.responder_cookie
+        limit = max(self.last_received, self._heard_octets)
+        informational.send_in_clear(
+            self.context, self.transport, cookies, refused, self.vendors, limit
         )
-        framed = frame(header, (payload,))
-        if len(framed.octets) > max(self.last_received, self._heard_octets):
-            return
-        self.context.emit(Capture(self.transport, framed.clear, outgoing=True))
-        self.context.emit(Send(self.transport, framed.octets))
 
-    def heard(self, notify: NotifyType) -> None:
+    def heard(self, notification: Notification, message: Chain) -> None:
         """Keep what an unauthenticated notify says for the operator; it decides nothing."""
-        if notify in self._heard or len(self._heard) == HINTS:
+        if not self.hearsay.heard(notification, message):
             return
-        self._heard.append(notify)
-        self.hint = " and ".join(map(str, self._heard))
         cause = f": {cause}" if (cause := self.probable_cause()) else ""
         self.context.verbose(
-            f"{self.name}: {self.transport.peer} says {notify} (unauthenticated){cause}"
+            f"{self.name}: {self.transport.peer} says {notification.type} (unauthenticated){cause}"
         )
 
-    def unreachable(self, kind: Unreachable) -> None:
-        """Keep what an ICMP error says for the sentence at the end; it decides nothing."""
-        self._unreachable = kind
+    def heard_sealed(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
+        """Take what only the SA we are still making can protect.
 
-    def heard_unreadable(self, octets: bytes, at: Transport) -> None:
-        """Note that the peer sent what only the SA we are still making can protect.
-
-        In aggressive mode its third message may be late or lost: ours goes out again, which makes
-        it repeat that, and a little of what came too early is kept until then.
+        An error that proves the keys of this exchange ends it. In aggressive mode the third
+        message may be late or lost: ours goes out again, which makes the peer repeat that, and a
+        little of what came too early is kept until then.
         """
-        if not self.hint:
-            self.hint = "something encrypted that we cannot read"
+        for notification in self._errors(header, body, at):
+            why = diagnosis.refusal(
+                self, notification.type, explanation.read(notification.type, notification.data)
+            )
+            self.abort(f"the peer says {notification.type}{why and f': {why}'}")
+            return
+        self.hearsay.unreadable = True
         if self.exchange_type == ExchangeType.AGGRESSIVE and not self.initiator:
             self._early.keep(octets, at)
             self.answer_again()
+
+    def _errors(self, header: Header, body: bytes, at: Transport) -> list[Notification]:
+        """Read the errors that a peer reports under the keys, which alone can prove them."""
+        if self._keys is None or header.exchange_type != ExchangeType.INFO:
+            return []
+        sa = self._sa(self._keys, Identity.of_address(at.remote))
+        # Peers differ in whether a message they have refused moves the IV on.
+        for block in (sa.last_block, self._keys.sealing().last_block):
+            try:
+                message = informational.open_protected(
+                    self.context, replace(sa, last_block=block), header, body, at
+                )
+            except Malformed:
+                continue
+            return [n for n in message.all(Notification) if n.type < NotifyType.CONNECTED]
+        return []
 
     def take_early(self) -> list[tuple[bytes, Transport]]:
         """Give what came before the SA stood, once."""
         return self._early.take()
 
     def probable_cause(self) -> str:
-        """Guess from what the peer said, else from the step the exchange is stuck in."""
-        return self._cause_by_notifies() or self._cause_by_step()
-
-    def _cause_by_notifies(self) -> str:
-        if NotifyType.NO_PROPOSAL_CHOSEN in self._heard:
-            return (
-                "it accepts none of our transforms "
-                f"([{self.peer.configuration}]:Transforms decides)"
-            )
-        if not _WRONG_MODE.isdisjoint(self._heard):
-            return (
-                f"it does not answer exchange type {self.exchange_type} "
-                f"([{self.peer.configuration}]:EXCHANGE_TYPE decides)"
-            )
-        if NotifyType.INVALID_ID_INFORMATION in self._heard:
-            return f"it does not expect {self.local_id} ([{self.name}]:ID decides)"
-        return ""
-
-    def _cause_by_step(self) -> str:
-        if self.sealing is not None:
-            silent = self.transport.encapsulated and not self.hint
-            blocked = "a firewall drops UDP port 4500, or " if silent else ""
-            return blocked + self._keys_differ()
-        if self._unreachable is not None and not self.hint:
-            port = self.transport.remote_port
-            return f"ICMP says of UDP port {port} there: {self._unreachable.value}"
-        if self.initiator and self.step == 0 and not self.hint:
-            return (
-                f"nobody answers on UDP port {self.transport.remote_port}: the peer is down, "
-                "does not know us, or a firewall drops IKE"
-            )
-        return ""
+        """Guess from what was heard, else from the step the exchange is stuck in."""
+        return diagnosis.cause(self)
 
     def failed(self, refused: Refused) -> None:
         """Log the one line that says why, and tell the peer."""
@@ -427,11 +418,11 @@ class Phase1Exchange(Exchange):
             self.context.debug(LogClass.EXCHANGE, 10, line)  # the reason is logged already
             return
         if self.initiator:
-            self.context.log(line)
+            self.context.failures.tell(self.name, line)
         elif not self.owner.complain(self.transport, line):
             return
         if refused.notify is not None:
-            self.notify_in_clear(refused.notify)
+            self.notify_in_clear(refused)
 
     def ended(self, failure: str | None) -> None:
         """Tell the engine."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.crypto import ciphers, groups, hashes
@@ -89,11 +89,17 @@ class Difference:
 class NoCommonTransform(Refused):
     """Refuse an offer, with the attributes in which its nearest transform differs."""
 
-    def __init__(self, configuration: str, differences: tuple[Difference, ...]) -> None:
+    def __init__(
+        self,
+        configuration: str,
+        differences: tuple[Difference, ...],
+        wanted: tuple[SecurityAssociation, ...] = (),
+    ) -> None:
         reason = "; ".join(map(str, differences)) or "the peer offers no transform"
         super().__init__(
             f"no compatible proposal found: {reason} ([{configuration}]:Transforms decides)",
             NotifyType.NO_PROPOSAL_CHOSEN,
+            wanted,
         )
         self.differences = differences
 
@@ -113,9 +119,13 @@ class _Offered:
 
 def offer(peer: Peer) -> SecurityAssociation:
     """Build the SA payload of the initiator: one proposal, a transform for each configured one."""
+    return _proposing(_offerable(peer))
+
+
+def _proposing(configured: Iterable[Phase1Transform]) -> SecurityAssociation:
     transforms = tuple(
         Transform(number, ISAKMP_TRANSFORM_KEY_IKE, _attributes(transform))
-        for number, transform in enumerate(_offerable(peer))
+        for number, transform in enumerate(configured)
     )
     proposal = Proposal(1, Protocol.ISAKMP, b"", transforms)
     return SecurityAssociation(Doi.IPSEC, SITUATION_IDENTITY_ONLY, (proposal,))
@@ -174,6 +184,7 @@ def choose(
     """
     proposal = _sole_proposal(sa)
     nearest: tuple[Difference, ...] | None = None
+    wanted: tuple[SecurityAssociation, ...] = ()
     for transform in proposal.transforms:
         offered = _read(transform)
         for configured in peer.transforms:
@@ -189,7 +200,26 @@ def choose(
                 return SecurityAssociation(sa.doi, sa.situation, (answer,)), choice
             if nearest is None or len(differences) < len(nearest):
                 nearest = differences
-    raise NoCommonTransform(peer.configuration, nearest or ())
+                wanted = (_acceptable(offered, configured),)
+    raise NoCommonTransform(peer.configuration, nearest or (), wanted)
+
+
+def _acceptable(offered: _Offered, configured: Phase1Transform) -> SecurityAssociation:
+    """Say what a section would have accepted; where it has ANY, what was offered."""
+    concrete = replace(
+        configured,
+        encryption=configured.encryption or offered.encryption,
+        hash=configured.hash or offered.hash,
+        authentication=configured.authentication or offered.authentication,
+        group=configured.group or offered.group,
+    )
+    return _proposing((concrete,))
+
+
+def lifetimes(sa: SecurityAssociation) -> Lifetimes:
+    """Read the lifetimes of the first transform; raises Refused for no phase 1 proposal."""
+    transforms = _sole_proposal(sa).transforms
+    return _read(transforms[0]).lifetimes if transforms else _NOTHING
 
 
 def check(answer: SecurityAssociation, peer: Peer) -> Phase1Choice:

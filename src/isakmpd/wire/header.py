@@ -64,6 +64,11 @@ class Header:
         )
 
 
+def major_version(datagram: bytes) -> int:
+    """Give the major version of what is as long as a header."""
+    return datagram[17] >> 4
+
+
 def decode_header(datagram: bytes) -> tuple[Header, bytes]:
     """Split a datagram into header and body; raises Malformed with the notify RFC 2408 names."""
     if len(datagram) < HEADER_LENGTH:

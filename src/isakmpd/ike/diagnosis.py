@@ -1,0 +1,183 @@
+"""Say what probably made phase 1 fail, and which section and tag decide.
+
+What the peer said comes first, then what routers said, then the step that was not answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from isakmpd.ike import phase1_proposal
+from isakmpd.ike.phase1_proposal import NoCommonTransform
+from isakmpd.ike.refused import Refused
+from isakmpd.wire.identities import Identity
+from isakmpd.wire.numbers import ExchangeType, LifeType, NotifyType
+from isakmpd.wire.payloads import Chain, Identification, SecurityAssociation
+
+if TYPE_CHECKING:
+    from isakmpd.ike.phase1_exchange import Phase1Exchange
+
+
+def cause(x: Phase1Exchange) -> str:
+    """Name the probable cause of an exchange that goes no further; nothing where there is none."""
+    heard = x.hearsay
+    if heard.other_version or NotifyType.INVALID_MAJOR_VERSION in heard.notifies:
+        return (
+            f"the peer does not speak IKEv1 ([{x.name}]:Address leads to it): it has to be "
+            "enabled there, isakmpd has no other"
+        )
+    for kind in _MEANING:
+        if kind in heard.notifies:
+            return refusal(x, kind, heard.wanted)
+    if x.hint:
+        return keys_differ(x) if x.is_keyed else ""
+    if heard.unreachable is not None:
+        port = f"UDP port {x.transport.remote_port}"
+        return (
+            f"ICMP says of {port} there: {heard.unreachable.value} ([{x.name}]:Address and Port "
+            "lead there)"
+        )
+    return _silence(x)
+
+
+def refusal(x: Phase1Exchange, kind: NotifyType, wanted: Chain) -> str:
+    """Say what an error means that the peer reports; ``wanted`` is what it would have accepted."""
+    meaning = _MEANING.get(kind)
+    if meaning is not None:
+        return meaning(x, wanted)
+    return keys_differ(x) if x.is_keyed else ""
+
+
+def keys_differ(x: Phase1Exchange) -> str:
+    """Say so, and which section holds ours."""
+    text = f"the pre-shared keys probably differ ([{x.key_section}]:Authentication decides)"
+    if x.initiator and x.exchange_type == ExchangeType.AGGRESSIVE:
+        # A responder answers whom it does not know as if it did.
+        text += f", or the peer has none for {named(x.local_id)} ([{x.name}]:ID decides)"
+    return text
+
+
+def unexpected_identity(section: str, ours: Identity, wanted: Chain) -> str:
+    """Say that the peer expects another identity, and which, where it says so."""
+    expected = next((payload.identity for payload in wanted.all(Identification)), None)
+    if expected is None:
+        return f"it does not expect {named(ours)} ([{section}]:ID decides)"
+    return f"it expects {named(expected)}, we are {named(ours)} ([{section}]:ID decides)"
+
+
+def named(identity: Identity) -> str:
+    """Print an identity with its type."""
+    return f"{identity.type} {identity}"
+
+
+# What errors mean
+
+
+def _no_proposal(x: Phase1Exchange, wanted: Chain) -> str:
+    configuration = x.peer.configuration
+    decides = f"([{configuration}]:Transforms decides)"
+    unknown = (
+        f"no section for our address {x.transport.local} ([{x.name}]:Local-address decides it, "
+        "there [Phase 1])"
+    )
+    sa = wanted.first(SecurityAssociation)
+    if sa is None:
+        return f"it accepts none of our transforms {decides}, or has {unknown}"
+    if not sa.proposals:
+        return f"it has {unknown}"
+    try:
+        phase1_proposal.choose(sa, x.peer, longest_key=x.with_original)
+    except NoCommonTransform as refused:
+        nearest = "; ".join(map(str, refused.differences))
+    except Refused:
+        nearest = "a proposal that makes no sense"
+    else:
+        nearest = _lifetimes(x, sa)
+    return f"it accepts none of our transforms, nearest of its own: {nearest} {decides}"
+
+
+def _lifetimes(x: Phase1Exchange, sa: SecurityAssociation) -> str:
+    """Compare lifetimes, which are left when all else would do: its own may be a range."""
+    theirs = phase1_proposal.lifetimes(sa)
+    ours = [
+        f"expected {life.duration} {life.type.name.lower()} in [{life.section}]"
+        for life in x.peer.transforms[0].lifetimes
+        if life.type == LifeType.SECONDS
+    ]
+    return f"LIFE_DURATION: got {theirs.seconds} seconds, {', '.join(ours) or 'expected none'}"
+
+
+def _wrong_mode(x: Phase1Exchange, _wanted: Chain) -> str:
+    return (
+        f"it does not answer exchange type {x.exchange_type} "
+        f"([{x.peer.configuration}]:EXCHANGE_TYPE decides)"
+    )
+
+
+def _wrong_identity(x: Phase1Exchange, wanted: Chain) -> str:
+    return unexpected_identity(x.name, x.local_id, wanted)
+
+
+def _not_authenticated(x: Phase1Exchange, _wanted: Chain) -> str:
+    return (
+        f"it does not expect {named(x.local_id)} ([{x.name}]:ID decides), does not do exchange "
+        f"type {x.exchange_type} ([{x.peer.configuration}]:EXCHANGE_TYPE decides) or has another "
+        f"pre-shared key ([{x.key_section}]:Authentication decides)"
+    )
+
+
+_MEANING: Mapping[NotifyType, Callable[[Phase1Exchange, Chain], str]] = {
+    NotifyType.NO_PROPOSAL_CHOSEN: _no_proposal,
+    NotifyType.UNSUPPORTED_EXCHANGE_TYPE: _wrong_mode,
+    NotifyType.INVALID_EXCHANGE_TYPE: _wrong_mode,
+    NotifyType.INVALID_ID_INFORMATION: _wrong_identity,
+    NotifyType.AUTHENTICATION_FAILED: _not_authenticated,
+}
+
+
+# What silence means
+
+
+def _silence(x: Phase1Exchange) -> str:
+    return _unanswered(x) if x.initiator else _not_continued(x)
+
+
+def _unanswered(x: Phase1Exchange) -> str:
+    if x.transport.encapsulated:
+        return (
+            f"a firewall drops UDP port {x.transport.remote_port}, though port {x.peer.port} was "
+            f"answered, or {keys_differ(x)}"
+        )
+    if x.is_keyed:
+        return keys_differ(x)
+    if x.step == 0:
+        return (
+            f"nobody answers on UDP port {x.transport.remote_port}: the peer is down or elsewhere "
+            f"([{x.name}]:Address decides), does not know {x.transport.local} "
+            f"([{x.name}]:Local-address decides), or a firewall drops IKE"
+        )
+    return (
+        "the peer has chosen one of our transforms and says no more: it refuses our key exchange, "
+        "or its larger answer is lost on the way"
+    )
+
+
+def _not_continued(x: Phase1Exchange) -> str:
+    """Say why an initiator may not go on after our answer."""
+    if x.step == 0 and x.exchange_type == ExchangeType.AGGRESSIVE:
+        return (
+            f"the peer does not accept our answer: {keys_differ(x)}, it expects another identity "
+            f"than {named(x.local_id)} ([{x.name}]:ID decides), or does not get what we send"
+        )
+    if x.step == 0:
+        return (
+            "the peer does not go on from our first answer: it does not get what we send, or "
+            "refuses it"
+        )
+    if x.nat.detected and not x.transport.encapsulated:
+        return (
+            f"its next message comes to UDP port {x.context.nat_t_port}, since there is a NAT: a "
+            "firewall probably drops that port"
+        )
+    return "the peer does not go on from our key exchange: it does not get it, or refuses it"
