@@ -238,6 +238,13 @@ def test_a_selector_no_rule_expresses_is_refused(world: World) -> None:
     assert world.host.installed == []
 
 
+def test_a_bundle_is_refused_and_routes_nothing(world: World) -> None:
+    both = replace(FLOW, outbound=(OUTBOUND.key, OUTBOUND.key))
+    answers = world.submit(InstallSa(1, OUTBOUND), both)
+    assert isinstance(answers[1], StackRefused)
+    assert world.host.installed == []
+
+
 def test_a_rule_the_kernel_refuses_undoes_the_others(world: World, tmp_path: Path) -> None:
     world.host.refuse = lambda item: isinstance(item, Rule) and item.source == SELECTOR.local
     answers = world.submit(InstallSa(1, OUTBOUND), FLOW)

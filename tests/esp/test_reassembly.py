@@ -21,6 +21,7 @@ def pieces_of(packet: bytes) -> list[bytes]:
     return [bytes(piece) for piece in fragment6(marked, 1280)]  # type: ignore[no-untyped-call]
 
 
+PAST_THE_END = ((6, "MF"), (3, 0), (0, "MF"))  # 24 octets each; the second claims to be the last
 WHOLE = [packets.udp4(4000, id=7), packets.udp4(65535, id=8), packets.udp6(4000)]
 
 
@@ -54,6 +55,12 @@ def test_pieces_that_overlap_make_no_packet() -> None:
     assert [together.add(piece, 0.0) for piece in (first, first, *others)] == [None] * (
         len(others) + 2
     )
+
+
+def test_pieces_beyond_the_last_make_no_packet() -> None:
+    pieces = [packets.udp4(36 + 8, frag=frag, flags=flags) for frag, flags in PAST_THE_END]
+    together = Reassembler()
+    assert [together.add(piece, 0.0) for piece in pieces] == [None] * 3
 
 
 def test_what_never_becomes_whole_goes() -> None:

@@ -240,7 +240,7 @@ class TestClientsBehindOneNat:
             server.stack.as_the_host_sees(second[1].selector, successor[1].key).remote_port == 49152
         )
 
-    def test_a_port_is_free_again_when_its_client_is_gone(self) -> None:
+    def test_a_client_goes_with_its_sas_and_the_others_stay(self) -> None:
         server = Host()
         for number in (1, 2, 3):
             pair = self.pair(number)
@@ -249,8 +249,9 @@ class TestClientsBehindOneNat:
                 server.submit(RemoveFlow(flow_of(pair, "client 2")))
                 for sa in pair:
                     server.submit(RemoveSa(sa.key))
-        assert self.seen_port(server, 3) == 49152
+        assert self.seen_port(server, 3) == 49153
         assert self.seen_port(server, 1) == 1701
+        assert not server.sends(self.answer(49152))
 
     def test_with_any_port_only_equal_ports_are_told_apart(self) -> None:
         server = Host()

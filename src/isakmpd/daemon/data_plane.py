@@ -235,7 +235,8 @@ class DataPlane:
         selector, outbound = request.flow.selector, request.outbound[0]
         reason = why_inexpressible(selector)
         sa = self._stack.description(outbound)
-        if reason is None and sa is not None:
+        bundle = len(request.outbound) > 1  # which the stack refuses
+        if reason is None and sa is not None and not bundle:
             seen = self._stack.as_the_host_sees(selector, outbound)
             wanted = dict.fromkeys((selector, seen))
             reason = self._route(request.flow, wanted, sa.key.destination)

@@ -109,6 +109,8 @@ def _whole(begun: _Begun) -> bytes | None:
         if offset != len(body):
             return None
         body += begun.pieces[offset]
+    if len(body) != begun.end:
+        return None
     header = begun.header
     if header[0] >> 4 == 6:
         return header[:4] + len(body).to_bytes(2) + header[6:] + body

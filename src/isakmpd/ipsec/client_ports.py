@@ -7,7 +7,9 @@ what answers that port finds its way back.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from isakmpd.ike.ipsec import Selector
@@ -32,6 +34,7 @@ class Client:
     place: Place
     users: int = 0
     ports: dict[tuple[int, int], int] = field(default_factory=dict)
+    named: set[tuple[int, int]] = field(default_factory=set)  # by a selector
 
     @property
     def translated(self) -> bool:
@@ -46,6 +49,7 @@ class Neighbours:
     address: int
     clients: list[Client] = field(default_factory=list)
     owners: dict[tuple[int, int], tuple[Client, int]] = field(default_factory=dict)
+    next_port: int = FIRST_PORT
 
 
 class ClientPorts:
@@ -63,7 +67,9 @@ class ClientPorts:
             neighbours.clients.append(client)
         client.users += 1
         if selector.protocol and selector.remote_port:
-            seen_port(client, selector.protocol, selector.remote_port)
+            client.named.add((selector.protocol, selector.remote_port))
+            with contextlib.suppress(LookupError):
+                seen_port(client, selector.protocol, selector.remote_port)
         return client
 
     def leave(self, client: Client) -> None:
@@ -100,17 +106,24 @@ def seen_port(client: Client, protocol: int, port: int) -> int:
     if earliest and (protocol, port) not in owners:
         seen = port
     else:
-        unused = (p for p in range(FIRST_PORT, LAST_PORT + 1) if (protocol, p) not in owners)
-        seen = next(unused, None)
-        if seen is None:
-            raise LookupError(f"all of the ports {FIRST_PORT} to {LAST_PORT} are taken")
-    if len(client.ports) >= MOST_PORTS:
+        seen = _unused_port(client.neighbours, protocol)
+    if len(client.ports) >= MOST_PORTS + len(client.named):
         _give_up_oldest(client)
     client.ports[protocol, port] = seen
     owners[protocol, seen] = (client, port)
     return seen
 
 
+def _unused_port(neighbours: Neighbours, protocol: int) -> int:
+    """Choose the port that has been unused for longest, as far as that is known."""
+    start = neighbours.next_port
+    for port in chain(range(start, LAST_PORT + 1), range(FIRST_PORT, start)):
+        if (protocol, port) not in neighbours.owners:
+            neighbours.next_port = port + 1 if port < LAST_PORT else FIRST_PORT
+            return port
+    raise LookupError(f"all of the ports {FIRST_PORT} to {LAST_PORT} are taken")
+
+
 def _give_up_oldest(client: Client) -> None:
-    protocol, port = next(iter(client.ports))
-    del client.neighbours.owners[protocol, client.ports.pop((protocol, port))]
+    oldest = next(port for port in client.ports if port not in client.named)
+    del client.neighbours.owners[oldest[0], client.ports.pop(oldest)]
