@@ -20,7 +20,7 @@ def test_the_sentence_at_the_end_says_what_icmp_said(kind: Unreachable) -> None:
     assert [after for after, _ in sent] == [7.0, 16.0, 27.0], "all transmissions are made"
     daemon.passes(10)
     (line,) = [line for line in daemon.log if "giving up" in line]
-    assert line.endswith(f"; ICMP says of UDP port 500 there: {kind.value}")
+    assert f"; ICMP says of UDP port 500 there: {kind.value}" in line
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ class Engine:
         self._at(now)
         for exchange in self._negotiation.exchanges:
             if isinstance(exchange, Phase1Exchange) and exchange.transport.place == (remote, port):
-                exchange.unreachable(kind)
+                exchange.hearsay.unreachable = kind
 
     def tick(self, now: float) -> None:
         """Do what has fallen due."""
