@@ -49,7 +49,10 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Name a connection and the networks it joins, seen from this gateway."""
+    """Name a connection and the networks it joins, seen from this gateway.
+
+    Without a local one, the connection has no Local-ID: it is the address the peer assigns.
+    """
 
     name: str
     local: str
@@ -83,6 +86,7 @@ class Gateway:
     remote_identity: Name | None = None
     stranger: bool = False
     key_stands_in: str = ""
+    flags: str = ""
     more: str = ""  # sections
 
     def __str__(self) -> str:
@@ -97,6 +101,8 @@ class Gateway:
         """Give the sections that gateways in one file do not share."""
         tags = "" if self.stranger else f"Address= {self.remote}\n"
         tags += f"Authentication= {SECRET if self.key_stands_in else self.secret}\n"
+        if self.flags:
+            tags += f"Flags= {self.flags}\n"
         identities = {"ID": self.identity, "Remote-ID": self.remote_identity}
         for tag, identity in identities.items():
             if identity is not None:
@@ -146,16 +152,16 @@ def _phase_2(gateways: Iterable[Gateway]) -> str:
 
 
 def _connection(network: Network, peer: str) -> str:
-    ends = {f"{network.name}-here": network.local, f"{network.name}-there": network.remote}
-    identities = "".join(_client_id(section, text) for section, text in ends.items())
+    ends = {"Local-ID": network.local, "Remote-ID": network.remote}
+    sections = {tag: f"{network.name}-{tag}" for tag, text in ends.items() if text}
+    tags = "".join(f"{tag}= {section}\n" for tag, section in sections.items())
+    identities = "".join(_client_id(section, ends[tag]) for tag, section in sections.items())
     return f"""
 [{network.name}]
 Phase= 2
 ISAKMP-peer= {peer}
 Configuration= {peer}-quick-mode
-Local-ID= {network.name}-here
-Remote-ID= {network.name}-there
-{identities}"""
+{tags}{identities}"""
 
 
 def _client_id(section: str, text: str) -> str:
