@@ -36,6 +36,12 @@ class Pair:
         self.wait(seconds)
         self.world.link.weather = FAIR
 
+    def lose_from(self, node: Node, seconds: float) -> None:
+        """Lose for a while what a node sends."""
+        node.mute = True
+        self.wait(seconds)
+        node.mute = False
+
     @property
     def up(self) -> bool:
         """Tell whether LAN packets have a tunnel at both ends."""

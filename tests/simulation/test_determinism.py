@@ -11,7 +11,7 @@ from isakmpd.simulation.play import play_seed
 
 pytestmark = pytest.mark.simulation
 
-SEEDS = ("3", "19", "42")
+SEEDS = ("3", "19", "nat/42", "l2tp/7", "demand/5", "clock/11")
 
 _PRINT_DIGESTS = """
 import sys

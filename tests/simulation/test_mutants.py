@@ -5,23 +5,28 @@ breaks its rule, and first against the engine as it is.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from isakmpd.ike import client_ids, connection_lookup, guards, peer_identity, succession
+from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
 from isakmpd.ike.correspondence import Correspondence
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.exchange import Exchange
-from isakmpd.ike.ipsec import Direction, ReleaseSpi, Request, SimplexSa
+from isakmpd.ike.ipsec import Direction, Flow, ReleaseSpi, Request, SimplexSa
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.liveness import Liveness
+from isakmpd.ike.moved_peers import MovedPeers
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.sa import IsakmpSa
+from isakmpd.ipsec.memory import MemoryStack
+from isakmpd.ipsec.memory_packets import InnerPacket
 from isakmpd.simulation.play import play_seed
-from tests.simulation import test_nat_scenes, test_scenes, test_seeds
+from tests.simulation import test_nat_scenes, test_scenes
 from tests.simulation.scenes import two_gateways
 
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(180)]
@@ -44,10 +49,23 @@ def both_ends_use_the_same_pair() -> None:
         assert not outcome.apart, f"seed {seed}: {outcome.apart[:3]}"
 
 
-def old_seeds_find_no_faults() -> None:
-    """What seeds have found is mended."""
-    for seed in test_seeds.SEEDS:
-        test_seeds.test_a_seed_that_found_a_fault_finds_none(seed)
+def clients_share_a_nat() -> None:
+    """Each client of an L2TP server gets its own answers and keeps its own SAs."""
+    for seed in range(5):
+        outcome = play_seed(f"l2tp/{seed}")
+        assert not outcome.faults, f"seed l2tp/{seed}: {outcome.faults[:3]}"
+
+
+def moved_peers_are_followed() -> None:
+    """A NAT's rebinding costs next to nothing."""
+    test_nat_scenes.test_a_rebinding_costs_a_moment("ID_PROT", moves=True)
+
+
+def packets_bring_connections_up() -> None:
+    """On demand means as soon as there are packets."""
+    for seed in range(5):
+        outcome = play_seed(f"demand/{seed}")
+        assert not outcome.missing, f"seed demand/{seed}: {outcome.missing[:3]}"
 
 
 def lost_peers_are_given_up() -> None:
@@ -218,6 +236,31 @@ def announce_once(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Liveness, "announce", lambda *_args: None)
 
 
+def confuse_purposes(patch: pytest.MonkeyPatch) -> None:
+    """Pairs of a connection replace each other, whichever peer and packets they are for."""
+    patch.setattr(IpsecSas, "generations", lambda self, pair: self.named(pair.name))
+
+
+def answer_the_newest(patch: pytest.MonkeyPatch) -> None:
+    """A packet goes to the newest of the peers that share its selector."""
+    narrowest = MemoryStack._narrowest_flow
+
+    def newest(self: MemoryStack, packet: InnerPacket) -> Flow | None:
+        return narrowest(self, replace(packet, peer=""))
+
+    patch.setattr(MemoryStack, "_narrowest_flow", newest)
+
+
+def follow_nobody(patch: pytest.MonkeyPatch) -> None:
+    """A peer is where it was when its SAs were made."""
+    patch.setattr(MovedPeers, "_follow", lambda *_args: None)
+
+
+def sleep_through_acquires(patch: pytest.MonkeyPatch) -> None:
+    """Packets that want a connection wait in vain."""
+    patch.setattr(Connections, "acquire", lambda *_args: None)
+
+
 def keep_unused_spis(patch: pytest.MonkeyPatch) -> None:
     """SPIs of failed negotiations are not given back."""
     tell = Context.tell
@@ -260,13 +303,20 @@ MUTANTS: list[tuple[Mutate, Property]] = [
     (forget_message_ids, replays_change_nothing),
     (install_inbound_late, test_scenes.test_a_packet_that_overtakes_the_last_message_arrives),
     (prefer_what_one_began, both_ends_use_the_same_pair),
+    (confuse_purposes, clients_share_a_nat),
+    (answer_the_newest, clients_share_a_nat),
+    (follow_nobody, moved_peers_are_followed),
+    (sleep_through_acquires, packets_bring_connections_up),
     (keep_unused_spis, storms_are_weathered),
     (guard_nothing, storms_are_weathered),
     (open_guards_with_the_tunnel, storms_are_weathered),
     (let_nats_forget, test_nat_scenes.test_keepalives_hold_a_silent_mapping_open),
     (believe_the_peer_lives, storms_are_weathered),
     (await_peers_forever, lost_peers_are_given_up),
-    (announce_once, old_seeds_find_no_faults),
+    (
+        announce_once,
+        test_scenes.test_who_has_nothing_left_is_believed_though_his_first_word_is_lost,
+    ),
 ]
 
 

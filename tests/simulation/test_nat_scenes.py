@@ -2,8 +2,9 @@
 
 import pytest
 
+from isakmpd.simulation.agreement import ipsec_sas, isakmp_sas
 from isakmpd.simulation.gateways import Situation
-from isakmpd.simulation.traffic import misdelivered
+from isakmpd.simulation.traffic import Conversation, misdelivered
 from tests.simulation.scenes import (
     STORM,
     Pair,
@@ -78,3 +79,35 @@ def test_who_waits_for_its_peer_drops_what_that_has_left(told: bool) -> None:
     assert not pair.east.stack.sas
     assert pair.lines(pair.east, "its SAs are dropped") or told
     assert_agreement(pair)
+
+
+@pytest.mark.parametrize("moves", [False, True], ids=["other ports", "another address"])
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_a_rebinding_costs_a_moment(exchange: str, moves: bool) -> None:
+    """East follows west, with every SA, as soon as it hears from it."""
+    pair = behind_nats(Situation.WEST, exchange)
+    west = Conversation(pair.world, pair.west, pair.east, 0.2)
+    east = Conversation(pair.world, pair.east, pair.west, 0.2)
+    for one in (west, east):
+        one.go_on(120)
+    pair.wait(30)
+    before = set(isakmp_sas(pair.west))
+    nat = pair.world.nats["west"]
+    nat.move() if moves else nat.rebind()
+    pair.wait(100)
+    assert west.missing() == []
+    assert len(east.missing()) <= 3, "those under way, and sent before the next of west arrives"
+    assert set(isakmp_sas(pair.west)) == before
+    assert_one_of_each(pair)
+
+
+def test_a_silent_host_is_followed_when_it_answers_for_its_life() -> None:
+    """Nothing but DPD travels; the ISAKMP SA and the IPsec SA both survive the rebinding."""
+    pair = behind_nats(Situation.WEST)
+    pair.wait(30)
+    before = [set(isakmp_sas(node)) | set(ipsec_sas(node)) for node in pair]
+    pair.world.nats["west"].rebind()
+    pair.wait(60)
+    assert [set(isakmp_sas(node)) | set(ipsec_sas(node)) for node in pair] == before
+    _, east = talk(pair, 1.0, 5)
+    assert east.missing() == []

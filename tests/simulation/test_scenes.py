@@ -246,3 +246,18 @@ def test_garbage_is_logged_sparingly_and_disturbs_no_tunnel() -> None:
     assert len(pair.east.log) - lines < 200 / 10 * 6 + 50, "a few lines in ten seconds"
     pair.wait(200)
     assert_agreement(pair)
+
+
+def test_who_has_nothing_left_is_believed_though_his_first_word_is_lost() -> None:
+    """INITIAL-CONTACT has no protected place in aggressive mode: a message of its own brings it."""
+    pair = two_gateways(
+        "lost contact", always_up=("east",), exchange="AGGRESSIVE", phase_1="86400", phase_2="86400"
+    )
+    pair.wait(5)
+    pair.west.crash()
+    pair.west.boot()
+    pair.east.teardown_peer("peer")
+    pair.wait(0.025)  # the responder has yet to receive the third message
+    pair.lose_from(pair.west, 0.5)
+    pair.wait(60)
+    assert_one_of_each(pair)

@@ -232,6 +232,10 @@ class Engine:
         """Tell whether a connection is to be up."""
         return self._negotiation.connections.watches(name)
 
+    def begins_on_demand(self, name: str) -> bool:
+        """Tell whether a connection is to be up while there are packets for it."""
+        return self._negotiation.connections.on_demand(name)
+
     @property
     def unanswered(self) -> int:
         """Count the requests the IPsec stack has yet to answer."""

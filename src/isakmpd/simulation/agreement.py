@@ -64,11 +64,18 @@ def _used_pairs(node: Node) -> Iterator[str]:
 
 def wanted(node: Node) -> list[str]:
     """Name the connections a node wants up whatever happens, and can begin."""
-    return [
-        name
-        for name, connection in node.configuration.connections.items()
-        if node.engine.wants(name) and node.configuration.peers[connection.peer].address is not None
-    ]
+    return [name for name in _can_begin(node) if node.engine.wants(name)]
+
+
+def wanted_by_packets(node: Node) -> list[str]:
+    """Name the connections a node begins when there are packets for them."""
+    return [name for name in _can_begin(node) if node.engine.begins_on_demand(name)]
+
+
+def _can_begin(node: Node) -> Iterator[str]:
+    for name, connection in node.configuration.connections.items():
+        if node.configuration.peers[connection.peer].address is not None:
+            yield name
 
 
 def down(node: Node) -> list[str]:

@@ -15,6 +15,7 @@ from isakmpd.simulation.agreement import (
     leftovers,
     used_by_one_end,
     wanted,
+    wanted_by_packets,
 )
 from isakmpd.simulation.cast import cast
 from isakmpd.simulation.link import FAIR
@@ -267,9 +268,15 @@ class _Play:
 
 
 def _is_wanted(talk: Conversation) -> bool:
-    """Tell whether one end wants all its connections up: so that the talk needs is among them."""
-    ends = talk.source, talk.destination
-    return any(len(wanted(node)) == len(node.configuration.connections) for node in ends)
+    """Tell whether an end wants all its connections up: so that the talk needs is among them."""
+    return any(
+        len(names) == len(node.configuration.connections)
+        for node, names in (
+            (talk.source, wanted_by_packets(talk.source)),
+            (talk.source, wanted(talk.source)),
+            (talk.destination, wanted(talk.destination)),
+        )
+    )
 
 
 def _befall(node: Node, happening: Happening) -> None:
