@@ -6,9 +6,16 @@ from ipaddress import IPv6Address
 import pytest
 
 from isakmpd.control.result import sa_listing
+from isakmpd.ike.ipsec import SaKeys, SaPair
 from isakmpd.ike.snapshot import Expiry, SaFlags, Snapshot
 from isakmpd.ike.transport import Transport
-from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform
+from isakmpd.wire.numbers import (
+    AhTransform,
+    AuthenticationAlgorithm,
+    EspTransform,
+    IpcompTransform,
+    Protocol,
+)
 from tests.control.snapshots import EMPTY, PHASE_1, PHASE_2, SNAPSHOT
 
 RECORDED = (
@@ -47,6 +54,48 @@ def only_ipsec(**changes: object) -> Snapshot:
     return replace(EMPTY, ipsec_sas=(replace(PHASE_2, **changes),))  # type: ignore[arg-type]
 
 
+def paired(protocol: Protocol, spi: int, keys: SaKeys) -> SaPair:
+    """Both directions of one protocol."""
+    inbound, outbound = (
+        replace(sa, key=replace(sa.key, spi=spi + step, protocol=protocol), keys=keys)
+        for step, sa in enumerate((PHASE_2.inbound, PHASE_2.outbound))
+    )
+    return SaPair(inbound, outbound)
+
+
+def keyed(**changes: object) -> Snapshot:
+    """The tunnel with other algorithms and keys."""
+    keys = replace(PHASE_2.outbound.keys, **changes)  # type: ignore[arg-type]
+    return only_ipsec(bundle=(paired(Protocol.IPSEC_ESP, 0x100, keys),))
+
+
+def test_a_bundle_shows_each_of_its_protocols() -> None:
+    """SPIs first; AH has no cipher, IPCOMP no keys and a CPI of two octets."""
+    none, sha = AuthenticationAlgorithm.NONE, AuthenticationAlgorithm.HMAC_SHA
+    compression = SaKeys(IpcompTransform.DEFLATE, none, b"", b"")
+    authentication = SaKeys(AhTransform.SHA, sha, b"", bytes(20))
+    listing = sa_listing(
+        only_ipsec(
+            bundle=(
+                paired(Protocol.IPCOMP, 0x4CAF, compression),
+                *PHASE_2.bundle,
+                paired(Protocol.IPSEC_AH, 0xA11CAFE, authentication),
+            )
+        )
+    )
+    lines = listing.splitlines()[6:-1]
+    assert lines[:3] == ["SPI 0: 4cb0 ", "SPI 1: 4caf ", "Transform: IPCOMP"]
+    assert lines[3:10] == RECORDED.splitlines()[6:13]
+    assert lines[10:] == [
+        "SPI 0: 0a11caff ",
+        "SPI 1: 0a11cafe ",
+        "Transform: IPsec AH",
+        "Encryption not used.",
+        "Authentication key length: 20",
+        "Authentication algorithm: HMAC-SHA1",
+    ]
+
+
 def test_the_recorded_tunnel_reads_as_recorded() -> None:
     """Blanks at line ends and the empty line after each SA included."""
     assert sa_listing(SNAPSHOT) == RECORDED
@@ -71,17 +120,17 @@ def test_no_sa_makes_an_empty_file() -> None:
         (only_isakmp(expiry=Expiry(None, 1024, None, None)), "Lifetime: 1024 kilobytes"),
         (only_isakmp(expiry=Expiry(60, None, -3.5, 3.0)), "Soft timeout in 0 seconds"),
         (
-            only_ipsec(authentication=AuthenticationAlgorithm.HMAC_SHA2_512),
+            keyed(authentication=AuthenticationAlgorithm.HMAC_SHA2_512),
             "Authentication algorithm: HMAC-SHA2-512",
         ),
         (
-            only_ipsec(authentication=AuthenticationAlgorithm.NONE),
+            keyed(authentication=AuthenticationAlgorithm.NONE),
             "Authentication algorithm: none",
         ),
-        (only_ipsec(transform=EspTransform.TRIPLE_DES), "Encryption algorithm: 3DES"),
-        (only_ipsec(transform=EspTransform.AES_GCM_16), "Encryption algorithm: AES (GCM)"),
-        (only_ipsec(transform=EspTransform.NULL), "Encryption algorithm: unknown (11)"),
-        (only_ipsec(encryption_key_length=20), "Encryption key length: 20"),
+        (keyed(transform=EspTransform.TRIPLE_DES), "Encryption algorithm: 3DES"),
+        (keyed(transform=EspTransform.AES_GCM_16), "Encryption algorithm: AES (GCM)"),
+        (keyed(transform=EspTransform.NULL), "Encryption algorithm: unknown (11)"),
+        (keyed(encryption_key=bytes(20)), "Encryption key length: 20"),
     ],
 )
 def test_what_differs_shows(snapshot: Snapshot, line: str) -> None:

@@ -252,7 +252,7 @@ def test_each_protocol_of_a_bundle_must_have_a_transform_that_will_do() -> None:
 def test_what_a_bundle_is_refused_for(case: str, change: dict[str, object], said: str) -> None:
     """Attributes that AH must have and IPCOMP cannot, CPIs, a protocol twice."""
     daemon, peer = met(suites(BUNDLES[case][0]))
-    quick = proposal(peer, **{**BUNDLES[case][1], **change})  # type: ignore[arg-type]
+    quick = replace(quick_mode(peer, case), **change)  # type: ignore[arg-type]
     if not quick.public:
         quick.exponent, quick.public = key_pair(GroupDescription.MODP_1024)
     assert refusal(peer, daemon.hears(quick.qm1())).type == NotifyType.NO_PROPOSAL_CHOSEN

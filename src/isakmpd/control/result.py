@@ -6,9 +6,16 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from isakmpd.control.printable import printable
+from isakmpd.ike.ipsec import SaPair
 from isakmpd.ike.snapshot import Expiry, IpsecSaSnapshot, IsakmpSaSnapshot, Snapshot
 from isakmpd.ike.transport import Transport
-from isakmpd.wire.numbers import AuthenticationAlgorithm, EspTransform
+from isakmpd.wire.numbers import (
+    AhTransform,
+    AuthenticationAlgorithm,
+    EspTransform,
+    IpcompTransform,
+    Protocol,
+)
 
 ENCRYPTION_NAMES: Final[Mapping[EspTransform, str]] = {
     EspTransform.TRIPLE_DES: "3DES",
@@ -50,16 +57,31 @@ def _ipsec_sa(sa: IpsecSaSnapshot) -> Iterator[str]:
     yield _ends(sa.transport)
     yield from _lifetimes(sa.expiry)
     yield f"Flags 0x{sa.flags:08x}"
+    for pair in sa.bundle:
+        yield from _protocol(pair)
+
+
+def _protocol(pair: SaPair) -> Iterator[str]:
+    key, keys = pair.outbound.key, pair.outbound.keys
+    octets = 2 if key.protocol == Protocol.IPCOMP else 4
     # The blank at the end is the original's.
-    yield f"SPI 0: {sa.outbound.key.spi:08x} "
-    yield f"SPI 1: {sa.inbound.key.spi:08x} "
-    yield "Transform: IPsec ESP"
-    yield f"Encryption key length: {sa.encryption_key_length}"
-    yield f"Authentication key length: {sa.authentication_key_length}"
-    encryption = ENCRYPTION_NAMES.get(sa.transform, f"unknown ({int(sa.transform)})")
-    yield f"Encryption algorithm: {encryption}"
+    yield f"SPI 0: {pair.outbound.key.spi:0{2 * octets}x} "
+    yield f"SPI 1: {pair.inbound.key.spi:0{2 * octets}x} "
+    if isinstance(keys.transform, IpcompTransform):
+        yield "Transform: IPCOMP"
+        return
+    if isinstance(keys.transform, AhTransform):
+        yield "Transform: IPsec AH"
+        yield "Encryption not used."
+        yield f"Authentication key length: {len(keys.authentication_key)}"
+    else:
+        yield "Transform: IPsec ESP"
+        yield f"Encryption key length: {len(keys.encryption_key)}"
+        yield f"Authentication key length: {len(keys.authentication_key)}"
+        encryption = ENCRYPTION_NAMES.get(keys.transform, f"unknown ({int(keys.transform)})")
+        yield f"Encryption algorithm: {encryption}"
     authentication = AUTHENTICATION_NAMES.get(
-        sa.authentication, f"unknown ({int(sa.authentication)})"
+        keys.authentication, f"unknown ({int(keys.authentication)})"
     )
     yield f"Authentication algorithm: {authentication}"
 
