@@ -96,7 +96,7 @@ class InProcess:
         files.remove_file(request.path, request.identity)
 
     def change(self, request: Add | Remove | SetMtu) -> None:
-        """Change routes, rules or a device."""
+        """Change routes, rules, addresses or a device."""
         match request:
             case Add():
                 self._routing().add(request.item)

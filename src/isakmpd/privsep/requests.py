@@ -184,7 +184,7 @@ class Privileged(Protocol):
         """Remove the file; removing what is not there is no error."""
 
     def change(self, request: Add | Remove | SetMtu) -> None:
-        """Change routes, rules or a device."""
+        """Change routes, rules, addresses or a device."""
 
     def tables_in_rules(self) -> frozenset[int]:
         """Name the routing tables any rule looks up."""
