@@ -248,13 +248,15 @@ def test_active_only_is_not_for_the_peer_to_begin() -> None:
     """And says so."""
     config = configured(LAN, flags="active-only")
     reason = refused(config, asking("10.2.0.0/24", "10.1.0.0/24"))
-    assert reason.endswith("(it has none); [lan] has them, but is active-only")
+    assert reason.endswith(
+        "(it has none); [lan] has them, but is active-only ([lan]:Flags decides)"
+    )
 
 
 # Road warriors
 
 BEHIND = NatSituation(peer_is_behind=True)
-ROADS = {
+ROADS: dict[str, tuple[str, dict[str, object], str, str]] = {
     "its address": (ROAD, {}, THERE, ""),
     "another's address": (ROAD, {}, INSIDE, "expected the peer itself, 203.0.113.7"),
     "its address behind the NAT": (ROAD, {"nat": BEHIND}, INSIDE, ""),

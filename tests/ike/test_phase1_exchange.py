@@ -174,15 +174,17 @@ def test_an_identity_the_initiator_does_not_expect() -> None:
             {"suites": "QM-ESP-AES-256-SHA-PFS-SUITE"},
             "no compatible proposal found: KEY_LENGTH: got 256, expected 128 in "
             "[QM-ESP-AES-128-SHA-PFS-XF] ([quick-mode]:Suites decides)",
-            "the peer says NO_PROPOSAL_CHOSEN: it accepts none of our proposals, or wants PFS "
-            "otherwise ([quick-mode]:Suites decides)",
+            "the peer says NO_PROPOSAL_CHOSEN: it accepts none of our proposals, nearest of its "
+            "own: KEY_LENGTH: got 128, expected 256 in [QM-ESP-AES-256-SHA-PFS-XF] "
+            "([quick-mode]:Suites decides)",
         ),
         (
             {"suites": "QM-ESP-AES-128-SHA-SUITE"},
             "no compatible proposal found: GROUP_DESCRIPTION: got no PFS, expected MODP_1024 in "
             "[QM-ESP-AES-128-SHA-PFS-XF] ([quick-mode]:Suites decides)",
-            "the peer says NO_PROPOSAL_CHOSEN: it accepts none of our proposals, or wants PFS "
-            "otherwise ([quick-mode]:Suites decides)",
+            "the peer says NO_PROPOSAL_CHOSEN: it accepts none of our proposals, nearest of its "
+            "own: GROUP_DESCRIPTION: got MODP_1024, expected no PFS in [QM-ESP-AES-128-SHA-XF] "
+            "([quick-mode]:Suites decides)",
         ),
     ],
 )

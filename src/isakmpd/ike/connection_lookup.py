@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from isakmpd.config.model import ClientId, Configuration, Connection
+from isakmpd.ike import client_ids
 from isakmpd.ike.client_ids import ClientIds, described, host, shown
 from isakmpd.ike.identity_sections import section_of
 from isakmpd.ike.nat_traversal import NatSituation
@@ -18,6 +19,7 @@ from isakmpd.ike.transport import Transport
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import IdType, NotifyType
+from isakmpd.wire.payloads import Identification
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +175,49 @@ def _refusal(configuration: Configuration, asking: Asking) -> Refused:
         f"{described(ours)}; no connection of peer {asking.peer} has them as Remote-ID and "
         f"Local-ID ({', '.join(known[:3]) or 'it has none'}){_hint(configuration, own, asking)}",
         NotifyType.INVALID_ID_INFORMATION,
+        _acceptable(configuration, own, asking),
     )
+
+
+def _acceptable(
+    configuration: Configuration, own: list[Connection], asking: Asking
+) -> tuple[Identification, ...]:
+    """Give the identities by which the nearest connection would have been found.
+
+    Not to one of many who share a section: other peers' networks are none of its business.
+    """
+    peer = configuration.peers.get(asking.peer)
+    if peer is None or peer.address is None or not own:
+        return ()
+    backwards = [one for one in own if _is_swapped(one, asking)]
+    nearest = min(backwards or own, key=lambda one: len(_differences(configuration, one, asking)))
+    ours, theirs = client_ids.configured(asking.transport, nearest)
+    return Identification.of(theirs), Identification.of(ours)
+
+
+def compare(configuration: Configuration, connection: Connection, asking: Asking) -> str:
+    """Say how a connection differs from what is asked; nothing where it does not."""
+    if _is_swapped(connection, asking):
+        return "the same with both ends swapped, so one side has it backwards"
+    return ", ".join(_differences(configuration, connection, asking))
+
+
+def _is_swapped(connection: Connection, asking: Asking) -> bool:
+    """Tell whether a connection has our end and the peer's the other way round."""
+    ours, theirs = asking.ids
+    local, remote = connection.local, connection.remote
+    if local is None or remote is None or local.network == remote.network:
+        return False
+    return (local.network, remote.network) == (theirs.network, ours.network)
 
 
 def _hint(configuration: Configuration, own: list[Connection], asking: Asking) -> str:
     """Point at what is probably wrong."""
-    ours, theirs = asking.ids
     for connection in own:
-        local, remote = connection.local, connection.remote
         if not connection.passive and not _differences(configuration, connection, asking):
-            return f"; [{connection.section}] has them, but is active-only"
-        if local and remote and (local.network, remote.network) == (theirs.network, ours.network):
+            name = connection.section
+            return f"; [{name}] has them, but is active-only ([{name}]:Flags decides)"
+        if _is_swapped(connection, asking):
             return f"; they are those of [{connection.section}] swapped: one end has it backwards"
     for connection in configuration.connections.values():
         if connection not in own and not _differences(configuration, connection, asking):

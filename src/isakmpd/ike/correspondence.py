@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isakmpd.config.model import Peer
-from isakmpd.ike import informational, ipsec
+from isakmpd.ike import diagnosis, explanation, informational, ipsec
+from isakmpd.ike.drop_log import DropLog
 from isakmpd.ike.ipsec_sas import RETRY_REKEY
 from isakmpd.ike.isakmp_sas import IsakmpSas
 from isakmpd.ike.liveness import Farewell
@@ -35,6 +36,7 @@ class Correspondence:
         self._context = negotiation.context
         self._negotiation = negotiation
         self.isakmp_sas = IsakmpSas(self._context, self)
+        self._complaints = DropLog(self._context, "peers' complaints")
         self.leaving = False
         self._kept: list[tuple[IsakmpSa, Farewell]] = []  # with the SA that led to the peer
 
@@ -124,8 +126,12 @@ class Correspondence:
         """Act on an authenticated informational message; raises Malformed."""
         for delete in message.all(Delete):
             self._deleted(sa, delete)
+        asked = False
         for notification in message.all(Notification):
-            self._notified(sa, notification)
+            repeated = asked and notification.type == NotifyType.R_U_THERE
+            asked = asked or notification.type == NotifyType.R_U_THERE
+            if not repeated:  # each would draw an answer larger than itself
+                self._notified(sa, notification)
 
     def _deleted(self, sa: IsakmpSa, delete: Delete) -> None:
         for spi in delete.spis:
@@ -159,10 +165,28 @@ class Correspondence:
             self.initial_contact(sa)
         elif self._lifetime_told(sa, notification):
             pass
+        elif self._disowned(sa, notification):
+            line = diagnosis.disowned(sa, notification)
+            self._context.failures.tell(sa.name, line)
         elif not self._refused_quick_mode(
             sa, notification
         ) and not self._negotiation.mode_configuration.refused_by_peer(sa, notification.type):
-            self._context.log(f"{sa.name}: {sa.transport.peer} says {notification.type}")
+            line = f"{sa.name}: {sa.transport.peer} says {notification.type}"
+            self._complaints.log(sa.transport, line)
+
+    def _disowned(self, sa: IsakmpSa, notification: Notification) -> bool:
+        """Tell whether the peer, having finished phase 1, does not accept who we proved to be."""
+        about_sa = (notification.protocol, notification.spi) == (
+            Protocol.ISAKMP,
+            b"".join(sa.cookies),
+        )
+        refuses = notification.type in (
+            NotifyType.INVALID_ID_INFORMATION,
+            NotifyType.AUTHENTICATION_FAILED,
+        )
+        # Others name the ISAKMP SA also where they refuse a quick mode.
+        ours = explanation.OURS in sa.vendors
+        return about_sa and refuses and (ours or not self._negotiation.exchanges.quick_modes(sa))
 
     def _lifetime_told(self, sa: IsakmpSa, notification: Notification) -> bool:
         """Take a responder's word that an SA ends earlier; False for anything else."""
@@ -184,7 +208,7 @@ class Correspondence:
         meant = named or running
         if notification.type >= NotifyType.CONNECTED or len(meant) != 1:
             return False
-        meant[0].refused_by_peer(notification.type)
+        meant[0].refused_by_peer(notification)
         return True
 
     def initial_contact(self, sa: IsakmpSa) -> None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from isakmpd.ike import phase1_proposal
+from isakmpd.ike import explanation, phase1_proposal
 from isakmpd.ike.phase1_proposal import NoCommonTransform
 from isakmpd.ike.refused import Refused
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import ExchangeType, LifeType, NotifyType
-from isakmpd.wire.payloads import Chain, Identification, SecurityAssociation
+from isakmpd.wire.payloads import Chain, Identification, Notification, SecurityAssociation
 
 if TYPE_CHECKING:
     from isakmpd.ike.phase1_exchange import Phase1Exchange
+    from isakmpd.ike.sa import IsakmpSa
 
 
 def cause(x: Phase1Exchange) -> str:
@@ -64,6 +65,16 @@ def unexpected_identity(section: str, ours: Identity, wanted: Chain) -> str:
     if expected is None:
         return f"it does not expect {named(ours)} ([{section}]:ID decides)"
     return f"it expects {named(expected)}, we are {named(ours)} ([{section}]:ID decides)"
+
+
+def disowned(sa: IsakmpSa, notification: Notification) -> str:
+    """Say that a peer gives up the SA it has just made, since it does not accept our identity."""
+    ours = explanation.OURS in sa.vendors
+    wanted = explanation.read(notification.type, notification.data) if ours else explanation.NOTHING
+    return (
+        f"{sa.name}: phase 1 with {sa.transport.peer} failed: the peer says {notification.type}: "
+        f"{unexpected_identity(sa.name, sa.local_id, wanted)}"
+    )
 
 
 def named(identity: Identity) -> str:

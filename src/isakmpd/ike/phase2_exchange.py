@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from isakmpd.config.model import Connection
-from isakmpd.ike import ipsec
+from isakmpd.ike import ipsec, phase2_diagnosis
 from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.connection_lookup import Asking, connection_meant
 from isakmpd.ike.context import Context
@@ -21,8 +21,9 @@ from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.addresses import Address
-from isakmpd.wire.numbers import EncapsulationMode, ExchangeType, NotifyType
+from isakmpd.wire.numbers import EncapsulationMode, ExchangeType
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
+from isakmpd.wire.payloads import Notification
 
 
 class Phase2Owner(Protocol):
@@ -124,19 +125,22 @@ class Phase2Exchange(Exchange):
 
     def connection_for(self, ids: ClientIds, *, translated: bool) -> Connection:
         """Find the connection the peer means, which from now on names this exchange."""
-        assigned = self.owner.assigned_addresses(self.sa)
-        asking = Asking(
+        asking = self.asking(ids, translated=translated)
+        connection = connection_meant(self.context.configuration, asking)
+        self.name = connection.section
+        return connection
+
+    def asking(self, ids: ClientIds, *, translated: bool) -> Asking:
+        """Give the peer's client identities with all that is known of who proposes them."""
+        return Asking(
             self.sa.name,
             self.sa.remote_id,
             self.sa.nat,
             self.transport,
             ids,
             translated=translated,
-            assigned=assigned,
+            assigned=self.owner.assigned_addresses(self.sa),
         )
-        connection = connection_meant(self.context.configuration, asking)
-        self.name = connection.section
-        return connection
 
     def warn_of(self, choice: Phase2Choice, connection: Connection) -> None:
         """Say that a choice is one that no suite describes."""
@@ -154,22 +158,10 @@ class Phase2Exchange(Exchange):
         """Hear that the peer does not hold an SPI any more, perhaps one it gave us."""
         self._deleted.add((protocol, int.from_bytes(spi)))
 
-    def refused_by_peer(self, notify: NotifyType) -> None:
+    def refused_by_peer(self, notification: Notification) -> None:
         """End because the peer says, authenticated, that it will not have this."""
-        connection = self.context.configuration.connections.get(self.name)
-        why = ""
-        if connection is not None and notify == NotifyType.NO_PROPOSAL_CHOSEN:
-            why = (
-                ": it accepts none of our proposals, or wants PFS otherwise "
-                f"([{connection.configuration}]:Suites decides)"
-            )
-        elif connection is not None and notify == NotifyType.INVALID_ID_INFORMATION:
-            why = (
-                f": it has no connection from {connection.remote or 'itself'} to "
-                f"{connection.local or 'this host'} "
-                f"([{self.name}]:Local-ID and Remote-ID decide)"
-            )
-        self.abort(f"the peer says {notify}{why}")
+        why = phase2_diagnosis.refusal(self, notification)
+        self.abort(f"the peer says {notification.type}{why and f': {why}'}")
 
     async def allocate_spi(self, protocol: SecurityProtocol) -> bytes:
         """Reserve an inbound SPI, given back should the exchange fail."""
@@ -226,9 +218,7 @@ class Phase2Exchange(Exchange):
 
     def probable_cause(self) -> str:
         """Guess why the peer is silent."""
-        if self.initiator:
-            return "the peer refuses the connection or has lost the ISAKMP SA; its log tells"
-        return ""
+        return phase2_diagnosis.silence(self)
 
     def failed(self, refused: Refused) -> None:
         """Give back what was reserved, tell the peer, and log why."""

@@ -8,11 +8,18 @@ from dataclasses import replace
 from isakmpd.config.model import Connection, Lifetime, Phase2Transform, Suite, SuiteProtocol
 from isakmpd.crypto import groups
 from isakmpd.ike import phase2_transform
-from isakmpd.ike.phase2_alternatives import Alternative, OfferedProtocol, alternatives, described
+from isakmpd.ike.phase2_alternatives import (
+    SPI_LENGTHS,
+    Alternative,
+    OfferedProtocol,
+    alternatives,
+    described,
+)
 from isakmpd.ike.phase2_choice import Agreed, Phase2Choice, settled
+from isakmpd.ike.phase2_proposal import offer
 from isakmpd.ike.phase2_transform import Circumstances, OfferedTransform
 from isakmpd.ike.refused import Refused
-from isakmpd.ike.suite_support import carried, hindrance
+from isakmpd.ike.suite_support import carried, hindrance, offerable, protocols
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,
     EspTransform,
@@ -22,6 +29,8 @@ from isakmpd.wire.numbers import (
 )
 from isakmpd.wire.payloads import SecurityAssociation, Transform
 
+_SOME_SPI = 256  # the smallest there is, where none is meant
+_TOLD = 8  # suites that a peer is told of
 REPLAY_WINDOW = 16  # packets, of an SA that no suite describes
 _COMBINED_MODE = (EspTransform.AES_GCM_16, EspTransform.AES_GMAC)
 
@@ -52,7 +61,32 @@ def choose(
         f"no compatible proposal found: {'; '.join(reasons)} "
         f"([{connection.configuration}]:Suites decides)",
         NotifyType.NO_PROPOSAL_CHOSEN,
+        _acceptable(connection, circumstances),
     )
+
+
+def _acceptable(
+    connection: Connection, circumstances: Circumstances
+) -> tuple[SecurityAssociation, ...]:
+    """Say what a connection would have accepted: its suites, as it would offer them itself."""
+    try:
+        suites = offerable(connection, circumstances)[:_TOLD]
+    except Refused:
+        return ()
+    spis = {one: _SOME_SPI.to_bytes(SPI_LENGTHS[one]) for one in protocols(suites)}
+    return (offer(suites, spis, circumstances),)
+
+
+def compare(
+    wanted: SecurityAssociation, connection: Connection, circumstances: Circumstances
+) -> Phase2Choice:
+    """Hold what a peer would have accepted against a connection; raises Refused, what differs."""
+    search = _Search(connection, circumstances, key_exchange=None)
+    for alternative in alternatives(wanted):
+        for suite in search.suites:
+            if (choice := search.match(alternative, suite)) is not None:
+                return choice
+    raise Refused("; ".join(search.nearest or [_incomparable(wanted, connection)]), None)
 
 
 def _incomparable(sa: SecurityAssociation, connection: Connection) -> str:
@@ -71,7 +105,7 @@ class _Search:
     """Look for what to choose in one offer, remembering what came nearest."""
 
     def __init__(
-        self, connection: Connection, circumstances: Circumstances, key_exchange: bool
+        self, connection: Connection, circumstances: Circumstances, key_exchange: bool | None
     ) -> None:
         self.suites = carried(connection.suites, circumstances)
         self.nearest: list[str] = []
@@ -119,7 +153,10 @@ class _Search:
                 if seen and phase2_transform.distance(offered, configured) > len(seen):
                     continue
                 differences = phase2_transform.differences(
-                    offered, configured, self._circumstances, key_exchange=self._key_exchange
+                    offered,
+                    configured,
+                    self._circumstances,
+                    key_exchange=self._has_key_exchange(offered),
                 )
                 if not differences:
                     return transform, offered, configured
@@ -149,6 +186,10 @@ class _Search:
             return None
         return replace(settled(found, group), outside_suites=True)
 
+    def _has_key_exchange(self, offered: OfferedTransform) -> bool:
+        """Tell whether a KE payload came; None stands for whatever suits the transform."""
+        return offered.group is not None if self._key_exchange is None else self._key_exchange
+
     def _carries(self, offered: OfferedTransform) -> bool:
         """Tell whether a transform is understood, and carried by us and the stack."""
         capabilities = self._circumstances.capabilities
@@ -156,7 +197,9 @@ class _Search:
             not offered.unsupported
             and not phase2_transform.mode_fault(offered, None, self._circumstances)
             and not phase2_transform.impossible(offered)
-            and not phase2_transform.key_exchange_fault(offered, key_exchange=self._key_exchange)
+            and not phase2_transform.key_exchange_fault(
+                offered, key_exchange=self._has_key_exchange(offered)
+            )
             and (offered.protocol, int(offered.transform_id)) in capabilities.transforms
             and offered.authentication in capabilities.authentication
             and phase2_transform.plain(offered.encapsulation) in capabilities.modes
