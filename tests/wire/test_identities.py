@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isakmpd.wire.identities import Identity
+from isakmpd.wire.identities import LONGEST, Identity
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import IdType
 from isakmpd.wire.payloads import Identification
@@ -67,6 +67,13 @@ def test_addresses_of_another_length_are_malformed(kind: IdType, off_by: int) ->
     if kind not in (IdType.IPV4_RANGE, IdType.IPV6_RANGE):
         with pytest.raises(Malformed, match="expected"):
             _ = identity.network
+
+
+def test_an_identity_of_any_length_is_malformed_beyond_the_longest() -> None:
+    """Whose identity it is must fit into a line."""
+    assert Identification(IdType.KEY_ID, 0, 0, bytes(LONGEST)).identity.type == IdType.KEY_ID
+    with pytest.raises(Malformed, match="KEY_ID identity of 1025 octets, expected 1024 at most"):
+        _ = Identification(IdType.KEY_ID, 0, 0, bytes(LONGEST + 1)).identity
 
 
 @pytest.mark.parametrize("kind", [k for k in IdType if k not in LENGTHS], ids=str)

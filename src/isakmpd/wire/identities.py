@@ -19,6 +19,7 @@ _PAIR_LENGTH = {
     IdType.IPV6_ADDR_SUBNET: 32,
     IdType.IPV6_RANGE: 32,
 }
+LONGEST = 1024  # octets; every line about a peer prints its identity
 _SUBNETS = (IdType.IPV4_ADDR_SUBNET, IdType.IPV6_ADDR_SUBNET)
 _TEXT_TYPES = (IdType.FQDN, IdType.USER_FQDN)
 
@@ -86,12 +87,16 @@ class Identity:
         return ip_network((network_address.to_bytes(half), prefix))
 
     def check(self) -> None:
-        """Raise Malformed unless the data has the length its type demands."""
+        """Raise Malformed unless the data has the length its type demands, LONGEST at most."""
         expected = _ADDRESS_LENGTH.get(self.type) or _PAIR_LENGTH.get(self.type)
         if expected is not None and len(self.data) != expected:
             raise Malformed(f"{self.type} identity of {len(self.data)} octets, expected {expected}")
         if expected is None and not self.data:
             raise Malformed(f"empty {self.type} identity")
+        if len(self.data) > LONGEST:
+            raise Malformed(
+                f"{self.type} identity of {len(self.data)} octets, expected {LONGEST} at most"
+            )
 
     def __str__(self) -> str:
         if self.type in _ADDRESS_LENGTH and len(self.data) == _ADDRESS_LENGTH[self.type]:
