@@ -37,7 +37,6 @@ class Correspondence:
         self._negotiation = negotiation
         self.isakmp_sas = IsakmpSas(self._context, self)
         self._complaints = DropLog(self._context, "peers' complaints")
-        self._complaints = DropLog(self._context, "peers' complaints")
         self.leaving = False
         self._kept: list[tuple[IsakmpSa, Farewell]] = []  # with the SA that led to the peer
 
