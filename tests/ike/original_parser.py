@@ -24,6 +24,8 @@ SA, PROPOSAL, TRANSFORM, ID, CERTREQ, NOTIFY, DELETE, VENDOR, ATTRIBUTE = (
 )
 ID_PROT, AGGRESSIVE, INFO, TRANSACTION, QUICK_MODE = 2, 4, 5, 6, 32
 PHASE_1 = (ID_PROT, AGGRESSIVE)
+# What else stands in these has no exchange to belong to.
+CONTENT = {INFO: {8, NOTIFY, DELETE}, TRANSACTION: {8, NOTIFY, ATTRIBUTE}}
 NAT_D = (20, 130)
 ISAKMP, AH, ESP, IPCOMP = 1, 2, 3, 4
 
@@ -126,6 +128,12 @@ def check(message: Heard, kind: int, body: bytes) -> None:
     """Look at one payload of the outermost chain."""
     phase_1 = message.exchange_type in PHASE_1
     demand(kind not in (PROPOSAL, TRANSFORM), "a proposal outside an SA payload")
+    content = CONTENT.get(message.exchange_type)
+    if kind == VENDOR or kind in NAT_D:
+        demand(phase_1, f"payload {kind} outside phase 1")
+    demand(
+        content is None or kind in content, f"payload {kind} in exchange {message.exchange_type}"
+    )
     if kind == SA:
         security_association(body, phase_1=phase_1)
     elif kind == ID:
@@ -137,8 +145,6 @@ def check(message: Heard, kind: int, body: bytes) -> None:
         notification(body)
     elif kind == DELETE:
         delete(message, body)
-    elif kind == VENDOR or kind in NAT_D:
-        demand(phase_1, f"payload {kind} outside phase 1")
     elif kind == ATTRIBUTE:
         demand(message.exchange_type == TRANSACTION, "attributes outside a transaction")
         demand(1 <= body[0] <= 4, f"a transaction of type {body[0]}")

@@ -500,10 +500,14 @@ def attributes(*kinds: int) -> tuple[Attribute, ...]:
     return tuple(Attribute.of(kind, 1) for kind in kinds)
 
 
-def with_payload(kind: int, body: bytes = b"") -> bytes:
-    """A chain of the one payload, under an informational header."""
+def with_payload(kind: int, body: bytes = b"", exchange: int = INFO) -> bytes:
+    """A chain of the one payload, informational as a rule."""
     chain = b"\0\0" + (4 + len(body)).to_bytes(2) + body
-    return HEADER.pack(b"i" * 8, b"r" * 8, kind, 0x10, INFO, 0, 7, 28 + len(chain)) + chain
+    message_id = 7 if exchange == INFO else 0
+    return (
+        HEADER.pack(b"i" * 8, b"r" * 8, kind, 0x10, exchange, 0, message_id, 28 + len(chain))
+        + chain
+    )
 
 
 def notify(kind: int, protocol: int = 1) -> bytes:
@@ -546,8 +550,9 @@ DEADLY = {
     "a private payload behind": (GOOD[:28] + b"\x84" + GOOD[29:], "private payload 132"),
     "a reserved octet": (GOOD[:29] + b"\1" + GOOD[30:], "reserved"),
     "a vendor ID in phase 2": (with_payload(13), "payload 13 outside phase 1"),
+    "an identity outside any negotiation": (with_payload(5, bytes(8)), "payload 5 in exchange 5"),
     "NAT-D in phase 2": (with_payload(20), "payload 20 outside phase 1"),
-    "a request for a CRL": (with_payload(7, b"\7"), "certificates of type 7"),
+    "a request for a CRL": (with_payload(7, b"\7", ID_PROT), "certificates of type 7"),
     "attribute 17 in phase 1": (original(Phase1(more=attributes(17))).mm1(), "attribute 17"),
     "attribute 11 in phase 2": (quick_offer(Phase2(more=attributes(11))), "attribute 11"),
     "ESP transform 24": (quick_offer(Phase2(transform=24)), "transform 24"),  # type: ignore[arg-type]
