@@ -45,6 +45,9 @@ charon {{
 }}
 """
 
+# An option without which charon answers no aggressive mode with pre-shared keys.
+AGGRESSIVE_WITH_KEYS = "i_dont_care_about_security_and_use_aggressive_mode_psk = yes"
+
 
 class StrongSwan:
     """A charon process, driven by swanctl.conf text and VICI."""

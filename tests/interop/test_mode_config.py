@@ -25,7 +25,7 @@ from lab.isakmpd import Isakmpd
 from lab.namespace import Namespace
 from lab.ping import PATTERN, ping
 from lab.proof import Proof, prove_encrypted
-from lab.strongswan import StrongSwan, gateway_configuration
+from lab.strongswan import AGGRESSIVE_WITH_KEYS, StrongSwan, gateway_configuration
 from tests.interop.configurations import AGGRESSIVE, CONNECTION, MAIN, Gateway, Network
 from tests.interop.footprint import footprint
 from tests.interop.scenarios import running
@@ -37,7 +37,6 @@ THEIRS_TO_GIVE = "10.9.0.1"
 POOLS = "pools {\n pool {\n  addrs = 10.9.0.0/24\n  dns = 10.2.0.53\n }\n}\n"
 PULL, PUSH = "", "pull = no\n"
 SAYS_AGGRESSIVE = "aggressive = yes\n"
-OPTIONS = "i_dont_care_about_security_and_use_aggressive_mode_psk = yes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ def tunnel_from_an_assigned_address(case: Case) -> Proof:
     """Bring the tunnel up, ping both ways between the assigned address and the other's LAN."""
     with two_gateways(hosts=False) as lab:
         bare = footprint(lab.west)
-        charon = StrongSwan(lab.east, lab.folder, OPTIONS)
+        charon = StrongSwan(lab.east, lab.folder, AGGRESSIVE_WITH_KEYS)
         charon.configure(case.theirs())
         with charon, lab.capture() as wire, Isakmpd(lab.west, lab.folder, str(case.ours())) as ours:
             if case.strongswan_is_client:

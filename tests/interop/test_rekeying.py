@@ -14,14 +14,24 @@ import pytest
 from lab.ability import why_no_peer
 from lab.capture import Capture
 from lab.deadline import until
-from lab.gateways import EAST_LAN, EAST_WAN, INNER, WEST_LAN, WEST_WAN, TwoGateways, two_gateways
+from lab.gateways import (
+    EAST_LAN,
+    EAST_NET,
+    EAST_WAN,
+    INNER,
+    WEST_LAN,
+    WEST_NET,
+    WEST_WAN,
+    TwoGateways,
+    two_gateways,
+)
 from lab.isakmpd import Isakmpd
 from lab.nat import WEST_PRIVATE, across_nat
 from lab.ping import PATTERN, Echoes, Ping
 from lab.proof import Proof, prove_encrypted
-from lab.strongswan import StrongSwan
+from lab.strongswan import AGGRESSIVE_WITH_KEYS, StrongSwan, gateway_configuration
 from lab.traffic import Kind
-from tests.interop.configurations import CONNECTION, EAST_TO_WEST, Gateway, strongswan
+from tests.interop.configurations import AGGRESSIVE, CONNECTION, EAST_TO_WEST, Gateway, strongswan
 from tests.interop.scenarios import running
 
 pytestmark = [pytest.mark.namespaces, pytest.mark.root]
@@ -146,9 +156,56 @@ def _two_of_ours(lab: TwoGateways, west_address: str) -> Outcome:
         return observe(west, "begun", lab, wire)
 
 
+def we_rekey_in_aggressive_mode_behind_a_nat() -> Outcome:
+    """Let our daemon, behind a NAT, begin both phases, the first in aggressive mode."""
+    with across_nat() as lab:
+        charon = StrongSwan(lab.east, lab.folder, AGGRESSIVE_WITH_KEYS)
+        charon.configure(
+            gateway_configuration(
+                local=EAST_WAN,
+                remote=WEST_WAN,
+                remote_id=WEST_PRIVATE,
+                local_net=EAST_NET,
+                remote_net=WEST_NET,
+                more_ike="aggressive = yes",
+            )
+        )
+        ours = Gateway(WEST_PRIVATE, begins=True, exchange=AGGRESSIVE, general=SHORT)
+        isakmpd = Isakmpd(lab.west, lab.folder, str(ours))
+        with charon, Capture(lab.east, "wan", lab.folder) as wire, isakmpd:
+            return observe(isakmpd, "begun", lab, wire)
+
+
+def strongswan_rekeys_in_aggressive_mode_behind_a_nat() -> Outcome:
+    """Let strongSwan, behind a NAT, begin both phases, the first in aggressive mode."""
+    with across_nat() as lab:
+        charon = StrongSwan(lab.west, lab.folder)
+        charon.configure(
+            gateway_configuration(
+                local=WEST_PRIVATE,
+                remote=EAST_WAN,
+                local_net=WEST_NET,
+                remote_net=EAST_NET,
+                more_ike=f"aggressive = yes\n {SHORT_IKE}",
+                more_child=SHORT_CHILD,
+            )
+        )
+        ours = Gateway(EAST_WAN, WEST_WAN, (EAST_TO_WEST,), exchange=AGGRESSIVE, general=LONG)
+        isakmpd = Isakmpd(lab.east, lab.folder, str(ours))
+        with charon, Capture(lab.east, "wan", lab.folder) as wire, isakmpd:
+            charon.initiate(CONNECTION)
+            return observe(isakmpd, "answered", lab, wire)
+
+
 Scenario = Callable[[], Outcome]
 Outcomes = Mapping[Scenario, Future[Outcome]]
-WITH_STRONGSWAN = (we_rekey, strongswan_rekeys, strongswan_and_we_rekey)
+WITH_STRONGSWAN = (
+    we_rekey,
+    strongswan_rekeys,
+    strongswan_and_we_rekey,
+    we_rekey_in_aggressive_mode_behind_a_nat,
+    strongswan_rekeys_in_aggressive_mode_behind_a_nat,
+)
 BOTH_OURS = (two_of_ours, two_of_ours_both_begin, two_of_ours_across_a_nat)
 
 

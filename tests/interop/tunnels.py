@@ -14,7 +14,7 @@ from lab.gateways import WEST_WAN, WEST_WAN6, two_gateways
 from lab.isakmpd import Isakmpd
 from lab.ping import PATTERN, Echoes, Ping
 from lab.proof import Proof, prove_encrypted
-from lab.strongswan import StrongSwan, gateway_configuration
+from lab.strongswan import AGGRESSIVE_WITH_KEYS, StrongSwan, gateway_configuration
 from lab.traffic import Packet
 from tests.interop.configurations import (
     AGGRESSIVE,
@@ -34,10 +34,7 @@ PINGS = 3
 FIRST = 10  # the first row's last octet of addresses
 ISAKMPD, STRONGSWAN = "isakmpd", "strongSwan"
 # With it, charon takes many peers of one address for an attack.
-OPTIONS = """
-dos_protection = no
-i_dont_care_about_security_and_use_aggressive_mode_psk = yes
-"""
+OPTIONS = f"dos_protection = no\n {AGGRESSIVE_WITH_KEYS}"
 # An identity may stand in many rows: INITIAL-CONTACT in one is not to end the others.
 MANY = "unique = never\n        "
 
