@@ -233,7 +233,7 @@ def test_negotiation_needs_to_know_with_whom() -> None:
     assert daemon.engine.establish("dial-in", daemon.now)
     assert daemon.passes(0) == []
     (shown,) = daemon.snapshot.connections
-    assert shown.last_failure == "[anybody] has no Address to begin with"
+    assert shown.last_failure == "the peer's section has no address ([anybody]:Address decides)"
 
 
 def test_phase_1_is_renewed_where_the_peer_was_last_heard() -> None:

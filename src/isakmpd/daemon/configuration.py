@@ -12,6 +12,7 @@ from isakmpd.daemon.interfaces import address_of_interface, netmask_of_interface
 from isakmpd.daemon.opener import Opener, open_ourselves
 from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.secret_files import UnsafeFileError, read_secret_file
+from isakmpd.daemon.sentence import sentence
 from isakmpd.ipsec.choice import choose_stack
 
 
@@ -100,7 +101,7 @@ class LiveConfiguration:
             self._log(f"{path}: there is no such file, built-in defaults apply")
             text = ""
         except (OSError, UnsafeFileError) as problem:
-            raise UnusableError(_sentence(path, problem)) from problem
+            raise UnusableError(sentence(problem, path)) from problem
         return Bindings.parse(text, str(path))
 
     def _read(self, bindings: Bindings) -> Configuration:
@@ -131,9 +132,3 @@ class LiveConfiguration:
         for note in fresh:
             self._log(str(note))
         return bool(fresh)
-
-
-def _sentence(path: Path, problem: OSError | UnsafeFileError) -> str:
-    if isinstance(problem, OSError):
-        return f"{path}: {problem.strerror}"
-    return str(problem)

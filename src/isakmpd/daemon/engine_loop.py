@@ -21,7 +21,9 @@ from isakmpd.ike import ipsec
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack, Verbose
 from isakmpd.ike.transport import Transport
+from isakmpd.ike.unreachable import Unreachable
 from isakmpd.ipsec.none import NoStack
+from isakmpd.wire.addresses import Address
 
 SHOWN_FRAMES = 8
 
@@ -68,6 +70,10 @@ class EngineLoop:
     def received(self, octets: bytes, transport: Transport) -> None:
         """Take an IKE datagram."""
         self.run(self.engine.receive, octets, transport, self.now())
+
+    def unreachable(self, remote: Address, port: int, what: Unreachable) -> None:
+        """Take an ICMP error about a datagram of ours."""
+        self.run(self.engine.unreachable, remote, port, what, self.now())
 
     def report(self, message: ipsec.Answer | ipsec.Event) -> None:
         """Take what the stack says; the engine hears it when it is not in the middle of a call."""

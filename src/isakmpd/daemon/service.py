@@ -31,6 +31,7 @@ from isakmpd.daemon.run_files import (
     write_pid,
     write_whole,
 )
+from isakmpd.daemon.sentence import sentence
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.entropy import Entropy, SeededEntropy
@@ -77,7 +78,7 @@ class Service:
             self._open(privileged or InProcess())
         except (UnusableError, FifoError, RunFileError, StartError, OSError) as problem:
             self._open_things.close()
-            raise StartError(_sentence(problem)) from problem
+            raise StartError(sentence(problem)) from problem
         except BaseException:
             self._open_things.close()
             raise
@@ -113,6 +114,7 @@ class Service:
             entropy,
             usage=self._stack.usage,
             local_address=self._udp.local_address_for,
+            listens_on=self._udp.listens_on,
             ike_port=options.port,
             nat_t_port=options.nat_t_port,
             capabilities=self._stack.capabilities,
@@ -154,7 +156,7 @@ class Service:
             return DataPlane(surroundings, self.running.report)
         except PermissionError as problem:
             raise StartError(
-                f"{_sentence(problem)}; it takes root, or CAP_NET_ADMIN and CAP_NET_RAW;"
+                f"{sentence(problem)}; it takes root, or CAP_NET_ADMIN and CAP_NET_RAW;"
                 " with -n nothing is carried and neither needed"
             ) from problem
 
@@ -164,10 +166,12 @@ class Service:
     def _open_sockets(self) -> UdpSockets:
         stack, options = self._stack, self._options
         bind: Bind = self._bind_unmarked
-        receivers = Receivers(self.running.received, _ignore_esp)
+        receivers = Receivers(self.running.received, _ignore_esp, self.running.unreachable)
         if isinstance(stack, DataPlane):
             bind = stack.bind_udp
-            receivers = Receivers(self.running.received, stack.receive_udp_esp)
+            receivers = Receivers(
+                self.running.received, stack.receive_udp_esp, self.running.unreachable
+            )
         ports = Ports(options.port, options.nat_t_port)
         udp = UdpSockets(
             bind, receivers, self._loop, self._log, ports=ports, families=options.families
@@ -312,10 +316,3 @@ class Service:
 
 def _ignore_esp(_octets: bytes, _transport: Transport, _traffic_class: int) -> None:
     """Drop ESP: with -n nothing carries it."""
-
-
-def _sentence(problem: Exception) -> str:
-    if isinstance(problem, OSError) and problem.strerror:
-        where = f"{problem.filename}: " if problem.filename else ""
-        return f"{where}{problem.strerror}"
-    return str(problem)

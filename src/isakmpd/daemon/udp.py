@@ -157,6 +157,19 @@ class UdpSockets:
             for one in self._listeners.values()
         )
 
+    def listens_on(self, address: Address) -> bool:
+        """Tell whether IKE can be spoken from an address."""
+        if (address, self._ports.ike) in self._listeners:
+            return True
+        wildcard = _WILDCARDS[0] if address.version == 4 else _WILDCARDS[1]
+        if (wildcard, self._ports.ike) not in self._listeners:
+            return False
+        try:
+            self._bind(address, 0).close()  # only an address of this host can be bound
+        except OSError:
+            return False
+        return True
+
     def listen(self, listen_on: Sequence[str] = ()) -> tuple[str, ...]:
         """Bind what ``listen_on`` asks for and release the rest; () asks for every address.
 

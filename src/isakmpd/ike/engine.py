@@ -8,7 +8,7 @@ from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.inbound import Inbound
 from isakmpd.ike.nat_traversal import NAT_T_PORT
-from isakmpd.ike.negotiation import LocalAddress, Negotiation, Usage
+from isakmpd.ike.negotiation import ListensOn, LocalAddress, Negotiation, Usage
 from isakmpd.ike.outputs import Output
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.reconfiguration import (
@@ -39,12 +39,14 @@ class Engine:
         nat_t_port: int = NAT_T_PORT,
         nat_traversal: bool = True,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
+        listens_on: ListensOn = lambda _address: True,
     ) -> None:
         """Make an engine that does nothing yet.
 
         ``usage`` counts what an IPsec SA carried; ``local_address`` finds the address from which
         a peer is reached; ``nat_traversal`` lets NATs be looked for, and ESP travel in UDP;
-        ``capabilities`` are the IPsec stack's.
+        ``capabilities`` are the IPsec stack's; ``listens_on`` tells whether datagrams can leave
+        from an address.
         """
         self._context = Context(
             configuration,
@@ -54,7 +56,7 @@ class Engine:
             capabilities=capabilities,
         )
         self._said: set[str] = set()  # of what the stack cannot carry
-        self._negotiation = Negotiation(self._context, usage, local_address, ike_port)
+        self._negotiation = Negotiation(self._context, usage, local_address, ike_port, listens_on)
         self._inbound = Inbound(
             self._context,
             self._negotiation,

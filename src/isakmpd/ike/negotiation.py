@@ -32,6 +32,7 @@ from isakmpd.wire.payloads import Chain, Notification, SecurityAssociation
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
 LocalAddress = Callable[[Address], Address | None]
+ListensOn = Callable[[Address], bool]
 
 QUICK_MODES = 16  # a peer's, unfinished under one ISAKMP SA, beside one for each connection
 
@@ -40,11 +41,17 @@ class Negotiation:
     """Own exchanges, SAs and connections, and let each know of the others."""
 
     def __init__(
-        self, context: Context, usage: Usage, local_address: LocalAddress, ike_port: int
+        self,
+        context: Context,
+        usage: Usage,
+        local_address: LocalAddress,
+        ike_port: int,
+        listens_on: ListensOn,
     ) -> None:
         self.context = context
         self.usage = usage
         self._local_address = local_address
+        self._listens_on = listens_on
         self._ike_port = ike_port
         self.exchanges = Exchanges(context)
         self.correspondence = Correspondence(self)
@@ -105,6 +112,9 @@ class Negotiation:
         transport = self._way_to(peer, toward)
         if peer is None or isinstance(transport, str):
             reason = transport if isinstance(transport, str) else f"[{section}] is no peer"
+            if peer is not None:
+                line = f"{section}: phase 1 does not begin: {reason}"
+                self.context.failures.tell(section, line)
             self._phase1_failed(section, toward, self.context.now, reason)
             return
         cookies = cookie(self.context.entropy), NO_COOKIE
@@ -119,11 +129,20 @@ class Negotiation:
             return "the peer is not configured any more"
         if peer.address is None:
             if toward is None:
-                return f"[{peer.section}] has no Address to begin with"
+                return f"the peer's section has no address ([{peer.section}]:Address decides)"
             return toward.transport
         local = peer.local_address or self._local_address(peer.address)
         if local is None:
-            return f"no local address leads to {peer.address}"
+            return (
+                f"no local address leads to {peer.address} ([{peer.section}]:Address and the "
+                "routing table decide)"
+            )
+        if not self._listens_on(local):
+            return (
+                f"it would begin at {local}, where isakmpd does not listen: the host has no such "
+                f"address ([{peer.section}]:Local-address decides), or [General]:Listen-on leaves "
+                "it out"
+            )
         return Transport(local, self._ike_port, peer.address, peer.port)
 
     def renew_phase1(self, sa: IsakmpSa) -> None:

@@ -1,0 +1,13 @@
+"""Put what the system refuses into a sentence an administrator can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def sentence(problem: Exception, about: Path | None = None) -> str:
+    """Give an exception's own words, those of an OSError behind the file it is ``about``."""
+    if not isinstance(problem, OSError) or not problem.strerror:
+        return str(problem)
+    where = about or problem.filename
+    return f"{where}: {problem.strerror}" if where else problem.strerror
