@@ -11,6 +11,7 @@ SEEDS = {
     "roadwarriors/36": "so did those of clients that share a NAT",
     "aggressive/40": "IPsec SAs stayed where only the peer could have made an ISAKMP SA",
     "roadwarriors/32": "so did those of one client while another had an ISAKMP SA",
+    "roadwarriors/53": "a neighbour behind the NAT kept INITIAL-CONTACT from a client",
     "nat/64": "a lost INITIAL-CONTACT after aggressive mode left SAs at one end",
 }
 

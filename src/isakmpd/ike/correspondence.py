@@ -19,6 +19,7 @@ from isakmpd.ike.phase2_alternatives import SPI_LENGTHS, is_spi
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
+from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import NotifyType, Protocol
 from isakmpd.wire.payloads import Chain, Delete, Notification
 
@@ -47,12 +48,18 @@ class Correspondence:
         pairs = self._negotiation.ipsec_sas.with_section(section)
         return [*self.isakmp_sas.with_section(section), *(pair.isakmp for pair in pairs)]
 
-    def shares_nothing_with(self, peer: Peer, at: Transport) -> bool:
-        """Tell whether no SA with a peer exists; of a section that is many peers', none there."""
-        return all(
-            peer.address is None and sa.transport.remote != at.remote
-            for sa in self.sas_of(peer.section)
-        )
+    def shares_nothing_with(self, peer: Peer, at: Transport, proven: Identity | None) -> bool:
+        """Tell whether no SA with a peer exists.
+
+        Of a section that is many peers', none there; as another identity it is another behind the
+        same NAT.
+        """
+
+        def with_it(sa: IsakmpSa) -> bool:
+            alike = proven is None or sa.remote_id.same_subject(proven)
+            return peer.address is not None or (alike and sa.transport.remote == at.remote)
+
+        return not any(map(with_it, self.sas_of(peer.section)))
 
     def known_as(self, sa: IsakmpSa) -> str | None:
         """Name the peer of a new SA as SAs left with it do; None for what the SA calls it itself.

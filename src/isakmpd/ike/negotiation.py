@@ -27,6 +27,7 @@ from isakmpd.ike.transport import Transport
 from isakmpd.ike.waiting import Waiting, goal
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import NO_COOKIE, Header
+from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import SITUATION_IDENTITY_ONLY, Doi, NotifyType, Protocol
 from isakmpd.wire.payloads import Chain, Notification, SecurityAssociation
 
@@ -234,9 +235,9 @@ class Negotiation:
 
     # Phase 1 ends
 
-    def shares_nothing_with(self, peer: Peer, at: Transport) -> bool:
-        """Tell whether no SA with a peer, who is there, exists."""
-        return self.correspondence.shares_nothing_with(peer, at)
+    def shares_nothing_with(self, peer: Peer, at: Transport, proven: Identity | None) -> bool:
+        """Tell whether no SA with a peer, who is there and perhaps has proved who, exists."""
+        return self.correspondence.shares_nothing_with(peer, at, proven)
 
     def cookies_changed(self, exchange: Phase1Exchange) -> None:
         """Find the exchange by its full key from now on."""

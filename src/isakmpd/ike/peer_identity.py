@@ -49,6 +49,7 @@ def accept(x: Phase1Exchange, identity: Identity) -> Identity:
             f"{x.name}: dubious ID information accepted: protocol {identity.protocol} port "
             f"{identity.port}, expected UDP and port 500"
         )
+    x.remote_id = identity
     return identity
 
 

@@ -49,7 +49,7 @@ _UNKNOWABLE = 32  # octets of a key drawn at random
 class Phase1Owner(Protocol):
     """Be told what becomes of a phase 1 exchange; the engine is."""
 
-    def shares_nothing_with(self, peer: Peer, at: Transport) -> bool:
+    def shares_nothing_with(self, peer: Peer, at: Transport, proven: Identity | None) -> bool:
         """Tell whether no SA with this peer exists."""
 
     def isakmp_established(self, sa: IsakmpSa, *, initial_contact: bool) -> None:
@@ -88,6 +88,7 @@ class Phase1Exchange(Exchange):
         self.toward: IsakmpSa | None = None  # an SA with whoever is to be reached
         self.vendors: frozenset[Vendor] = frozenset()
         self.nat = NatSituation()
+        self.remote_id: Identity | None = None  # once it is proven and accepted
         self._keys: Phase1Keys | None = None
         self._complained = False
         self._heard_octets = 0  # of the latest message, believed or not
@@ -117,7 +118,7 @@ class Phase1Exchange(Exchange):
     @property
     def first_contact(self) -> bool:
         """Tell whether we hold no SA with this peer."""
-        return self.owner.shares_nothing_with(self.peer, self.transport)
+        return self.owner.shares_nothing_with(self.peer, self.transport, self.remote_id)
 
     def vendor_ids(self) -> tuple[Payload, ...]:
         """Announce what we speak; a responder repeats only what the initiator announced."""

@@ -1,4 +1,4 @@
-"""Place a server, two clients behind one NAT and a peer with an address of its own."""
+"""Place a server, two clients behind one NAT, a third behind another, and a peer without one."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from isakmpd.simulation.node import Node
 from isakmpd.simulation.world import World
 
 SERVER = IPv4Address("192.0.2.1")
-HOME = IPv4Address("198.51.100.1")  # the NAT of anna and bert
 CARL = IPv4Address("203.0.113.7")
 CLIENTS = {
     "anna": IPv4Address("192.168.1.10"),
     "bert": IPv4Address("192.168.1.11"),
+    "dora": IPv4Address("192.168.1.10"),  # in another house: the same as anna's
     "carl": CARL,
 }
+HOUSES = {"anna": "one", "bert": "one", "dora": "other"}
+OUTSIDE = {"one": IPv4Address("198.51.100.1"), "other": IPv4Address("198.51.100.129")}
 BEHIND = IPv4Address("192.168.1.10")  # the server's, behind a NAT; anna has the same
 L2TP_PORT = 1701
 L2TP = {"protocol": "udp", "port": str(L2TP_PORT)}
-AT_HOME = ("anna", "bert")
-LANS = {"server": "10.2.0", "anna": "10.1.1", "bert": "10.1.2", "carl": "10.1.3"}
+LANS = {"server": "10.2.0", "anna": "10.1.1", "bert": "10.1.2", "carl": "10.1.3", "dora": "10.1.4"}
 
 
 def place(
     world: World, tags: Mapping[str, str], *, behind: bool = False, l2tp: bool = False
 ) -> tuple[Node, ...]:
-    """Start everybody, the server first; ``world.nats`` knows the clients' NAT by either name.
+    """Start everybody, the server first; ``world.nats`` knows a NAT by whoever is behind it.
 
     ``behind`` puts the server behind a NAT that lets everybody reach its ports; with ``l2tp`` the
     hosts themselves speak UDP on port 1701 in transport mode, rather than networks to each other.
@@ -46,14 +47,14 @@ def place(
         host=address if l2tp else _host("server"),
         nat=nat,
     )
-    home = Nat(HOME)
+    nats = {house: Nat(outside) for house, outside in OUTSIDE.items()}
     clients = [
         world.add(
             name,
             address,
             _client(name, tags, l2tp=l2tp),
             host=address if l2tp else _host(name),
-            nat=home if name in AT_HOME else None,
+            nat=nats[HOUSES[name]] if name in HOUSES else None,
         )
         for name, address in CLIENTS.items()
     ]
@@ -66,7 +67,7 @@ def _server(tags: Mapping[str, str], l2tp: str | None) -> Configuration:
     if l2tp is not None:
         tunnels = [
             Tunnel("l2tp", "anybody", l2tp, None, always_up=False, **L2TP),
-            Tunnel("l2tp-carl", "carl", l2tp, None, always_up=False, **L2TP),
+            Tunnel("l2tp-carl", "carl", l2tp, str(CARL), always_up=False, **L2TP),
         ]
         return configuration("server", peers, tunnels, tags)
     tunnels = [

@@ -253,7 +253,7 @@ def _weather(one: _Draw) -> Weather:
 
 def _happenings(one: _Draw, family: Family, fair_from: float) -> tuple[Happening, ...]:
     """Draw what happens; what begins ends before the weather turns fair."""
-    nodes = ("server", "anna", "bert", "carl") if family.roadwarriors else ("west", "east")
+    nodes = ("server", "anna", "bert", "carl", "dora") if family.roadwarriors else ("west", "east")
     found = []
     for _ in range(one.one((0, 0, 1, 1, 2, 3))):
         time, node = one.number(0, fair_from), one.one(nodes)
