@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from isakmpd.config.bindings import Bindings, Change
 from isakmpd.config.model import Configuration, Problem
