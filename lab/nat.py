@@ -14,6 +14,7 @@ from lab.link import Port, connect
 from lab.namespace import Namespace
 
 WEST_PRIVATE = "172.16.0.2"
+ANOTHER_PUBLIC = "192.0.2.9"
 ROUTER_PRIVATE = "172.16.0.1"
 MASQUERADE = """\
 table ip nat {
@@ -25,8 +26,23 @@ table ip nat {
 """
 
 
+@dataclass(frozen=True, slots=True)
+class AcrossNat(TwoGateways):
+    """Two gateways, the west one behind a router."""
+
+    router: Namespace
+
+    def rebind(self, address: str = WEST_WAN) -> None:
+        """Give the router a public address, be it the same: every flow is translated anew.
+
+        A device that loses its address takes along what was translated to it.
+        """
+        for words in (("flush",), ("add", f"{address}/24")):
+            self.router.ip("-4", "address", *words, "dev", "outside")
+
+
 @contextlib.contextmanager
-def across_nat() -> Iterator[TwoGateways]:
+def across_nat() -> Iterator[AcrossNat]:
     """Build the lab and take it down at exit; the LANs are addresses of the gateways themselves.
 
     The router passes clear traffic between the LANs too, so that a tunnel that is not there shows.
@@ -50,7 +66,7 @@ def across_nat() -> Iterator[TwoGateways]:
         west.address(f"{WEST_LAN}/32")
         east.address(f"{EAST_LAN}/32")
         router.run("nft", "-f", "-", stdin=MASQUERADE)
-        yield TwoGateways(west, east, west, east, folder)
+        yield AcrossNat(west, east, west, east, folder, router)
 
 
 HOME, OFFICE = "192.0.2.1", "192.0.2.2"  # the routers' public addresses
