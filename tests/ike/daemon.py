@@ -136,6 +136,7 @@ class Daemon:
             local_address=lambda _peer: address,
             nat_traversal=nat_traversal,
             capabilities=capabilities,
+            listens_on=lambda one: one == address,
         )
         self.address = address
         self.log: list[str] = []

@@ -42,7 +42,7 @@ def test_different_keys_are_named_as_the_probable_cause_on_both_sides() -> None:
     west, east = attempt(west={"key": "one"}, east={"key": "other"})
     (east_line,) = east.log
     assert east_line.startswith(
-        f"peer: main mode message 5 from {DAEMON}:500 proves nothing, it decrypts to nonsense, "
+        f"peer: main mode message 5 from {DAEMON}:500 proves nothing, it decrypts to nonsense: "
     )
     assert east_line.endswith("the pre-shared keys probably differ ([peer]:Authentication decides)")
     (west_line,) = west.log

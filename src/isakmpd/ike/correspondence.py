@@ -131,6 +131,9 @@ class Correspondence:
 
     def informed(self, sa: IsakmpSa, message: Chain) -> None:
         """Act on an authenticated informational message; raises Malformed."""
+        for notification in message.all(Notification):
+            if self._is_disowned(sa, notification):
+                self._disowned(sa, diagnosis.disowned(sa, notification))
         for delete in message.all(Delete):
             self._deleted(sa, delete)
         asked = False
@@ -172,16 +175,23 @@ class Correspondence:
             self.initial_contact(sa)
         elif self._lifetime_told(sa, notification):
             pass
-        elif self._disowned(sa, notification):
-            line = diagnosis.disowned(sa, notification)
-            self._context.failures.tell(sa.name, line)
+        elif self._is_disowned(sa, notification):
+            pass  # said before the Delete beside it was obeyed
         elif not self._refused_quick_mode(
             sa, notification
         ) and not self._negotiation.mode_configuration.refused_by_peer(sa, notification.type):
             line = f"{sa.name}: {sa.transport.peer} says {notification.type}"
             self._complaints.log(sa.transport, line)
 
-    def _disowned(self, sa: IsakmpSa, notification: Notification) -> bool:
+    def _disowned(self, sa: IsakmpSa, reason: str) -> None:
+        """Say why the peer gives up the SA it has just made, and end what we began under it."""
+        begun = [one for one in self._negotiation.exchanges.quick_modes(sa) if one.initiator]
+        for exchange in begun:
+            exchange.abort(reason)
+        if not begun:
+            self._context.failures.tell(sa.name, f"{sa.name}: {reason}")
+
+    def _is_disowned(self, sa: IsakmpSa, notification: Notification) -> bool:
         """Tell whether the peer, having finished phase 1, does not accept who we proved to be."""
         about_sa = (notification.protocol, notification.spi) == (
             Protocol.ISAKMP,

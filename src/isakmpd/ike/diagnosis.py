@@ -72,7 +72,7 @@ def disowned(sa: IsakmpSa, notification: Notification) -> str:
     ours = explanation.OURS in sa.vendors
     wanted = explanation.read(notification.type, notification.data) if ours else explanation.NOTHING
     return (
-        f"{sa.name}: phase 1 with {sa.transport.peer} failed: the peer says {notification.type}: "
+        f"phase 1 with {sa.transport.peer} failed: the peer says {notification.type}: "
         f"{unexpected_identity(sa.name, sa.local_id, wanted)}"
     )
 

@@ -90,6 +90,7 @@ class Engine:
         """
         self._at(now)
         before, self._context.configuration = self._context.configuration, configuration
+        self._context.failures.forget()
         self._say_what_is_unsupported()
         cared_for = self._negotiation.connections
         down = {name for name in wanted(before) if not cared_for.cares_for(name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from isakmpd.ike.context import Context
 
 PERIOD = 600.0  # seconds between two lines about a failure that recurs
+_VARYING = re.compile(r"(?<=SPI )[0-9a-f]+")  # new in every attempt
 KEPT = 1024  # failures remembered; the oldest give way
 
 
@@ -32,9 +34,10 @@ class Failures:
     def tell(self, subject: str, line: str) -> None:
         """Log a failure, unless the same was logged a little while ago."""
         now = self._context.now
-        told = self._told.pop((subject, line), None)
+        key = subject, _VARYING.sub("", line)
+        told = self._told.pop(key, None)
         if told is None:
-            self._remember(subject, line, _Told(now))
+            self._remember(key, _Told(now))
             self._context.log(line)
             return
         told.since += 1
@@ -44,14 +47,18 @@ class Failures:
             minutes = round((now - told.at) / 60)
             self._context.log(f"{line} (still failing: {told.since} times in {minutes} minutes)")
             told = _Told(now)
-        self._remember(subject, line, told)
+        self._remember(key, told)
 
     def over(self, subject: str) -> None:
         """Forget what failed for a subject: it has succeeded."""
         for key in [key for key in self._told if key[0] == subject]:
             del self._told[key]
 
-    def _remember(self, subject: str, line: str, told: _Told) -> None:
-        self._told[subject, line] = told
+    def forget(self) -> None:
+        """Forget everything: with another configuration it is worth saying again."""
+        self._told.clear()
+
+    def _remember(self, key: tuple[str, str], told: _Told) -> None:
+        self._told[key] = told
         if len(self._told) > KEPT:
             del self._told[next(iter(self._told))]

@@ -77,7 +77,7 @@ class Sealing:
         try:
             return decode_chain(header.next_payload, self.cipher.decrypt(self._iv, body))
         except Malformed as malformed:
-            raise Unproven(f"it decrypts to nonsense, {malformed}", malformed.notify) from None
+            raise Unproven("it decrypts to nonsense", malformed.notify) from malformed
 
     def accept(self, body: bytes) -> None:
         """Move the IV on past a ciphertext that proved to be the peer's."""

@@ -181,8 +181,11 @@ class Inbound:
             return
         if sa is None:
             unfinished = self._exchanges.get((*cookies, 0))
-            if isinstance(unfinished, Phase1Exchange) and unfinished.state is State.RUNNING:
-                unfinished.heard_sealed(header, body, octets, at)
+            if isinstance(unfinished, Phase1Exchange) and unfinished.state is not State.DONE:
+                if (
+                    unfinished.state is State.RUNNING
+                ):  # else the peer has yet to hear that it failed
+                    unfinished.heard_sealed(header, body, octets, at)
                 return
             raise _unknown_cookies()
         if not header.encrypted:

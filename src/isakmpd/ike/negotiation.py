@@ -258,8 +258,6 @@ class Negotiation:
         )
         if sa.nat.detected:
             self.context.verbose(f"{sa.name}: {sa.nat}, ESP travels in UDP")
-        self.context.failures.over(sa.name)
-        self.context.failures.over(str(sa.transport.remote))
         self.isakmp_sas.add(sa)
         if initial_contact:
             self.correspondence.initial_contact(sa)
@@ -343,7 +341,8 @@ class Negotiation:
             f"isakmpd: quick mode done{role}: src: {sa.inbound.key.destination} "
             f"dst: {sa.outbound.key.destination}"
         )
-        self.context.failures.over(sa.name)
+        for subject in (sa.name, sa.isakmp.name, str(sa.isakmp.transport.remote)):
+            self.context.failures.over(subject)
         lasting = self.connections.watches(sa.name)
         self.ipsec_sas.add(sa, lasting=lasting)
         self.moved_peers.catch_up(sa)

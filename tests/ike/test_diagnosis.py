@@ -1,0 +1,498 @@
+"""What a misconfiguration makes each end say: one line, whichever end found the fault.
+
+West begins and east answers, both ours, over a link that the row can spoil.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+import pytest
+
+from isakmpd.config.read import parse
+from isakmpd.ike.outputs import Send
+from isakmpd.ike.transport import Transport
+from tests.ike.daemon import DAEMON, PEER, Daemon
+
+WEST, EAST = DAEMON, PEER
+INSIDE = IPv4Address("10.9.9.9")  # west's own address, should there be a NAT
+EAST_LAN, WEST_LAN = "10.2.0.0", "10.1.0.0"
+WHOLE = 131.0  # seconds, after which exchanges that nobody ends have ended
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Hold what one end's isakmpd.conf says; the other end's has the same unless a row differs."""
+
+    exchange: str = "ID_PROT"
+    transforms: str = "AES-128-SHA"
+    key: str = "mekmitasdigoat"
+    suites: str = "QM-ESP-AES-128-SHA-PFS-SUITE"
+    local: str = ""  # the tags behind ID-type= IPV4_ADDR_SUBNET
+    remote: str = ""
+    phase_1: str = ""  # which section answers for an address, where not the peer's own
+    peer_tags: str = ""
+    flags: str = ""
+    more: str = ""
+
+    def text(self, *, west: bool) -> str:
+        """Give the file."""
+        peer = EAST if west else WEST
+        here, there = (WEST_LAN, EAST_LAN) if west else (EAST_LAN, WEST_LAN)
+        return f"""\
+[General]
+Use-Keynote= no
+DPD-check-interval= 0
+[Phase 1]
+{self.phase_1 or f"{peer}= peer"}
+[Phase 2]
+{"Connections" if west else "Passive-connections"}= lan
+[peer]
+Phase= 1
+Configuration= main-mode
+{"" if self.phase_1.startswith("Default") else f"Address= {peer}"}
+{f"Authentication= {self.key}" if self.key else ""}
+{self.peer_tags}
+[main-mode]
+EXCHANGE_TYPE= {self.exchange}
+Transforms= {self.transforms}
+[lan]
+Phase= 2
+ISAKMP-peer= peer
+Configuration= quick-mode
+Local-ID= here
+Remote-ID= there
+{self.flags}
+[here]
+ID-type= IPV4_ADDR_SUBNET
+{self.local or lan(here)}
+[there]
+ID-type= IPV4_ADDR_SUBNET
+{self.remote or lan(there)}
+[quick-mode]
+EXCHANGE_TYPE= QUICK_MODE
+Suites= {self.suites}
+{self.more}
+"""
+
+
+def lan(network: str, mask: str = "255.255.255.0", more: str = "") -> str:
+    """Name a network."""
+    return f"Network= {network}\nNetmask= {mask}\n{more}"
+
+
+def fqdn(tag: str, name: str) -> str:
+    """Give a peer's section an identity, in a section behind it."""
+    return f"{tag}= {tag}-section\n[{tag}-section]\nID-type= FQDN\nName= {name}"
+
+
+def transform(section: str, life: str) -> str:
+    """A phase 1 transform with a lifetime of its own."""
+    return (
+        f"[{section}]\nENCRYPTION_ALGORITHM= AES_CBC\nKEY_LENGTH= 128\nHASH_ALGORITHM= SHA\n"
+        f"GROUP_DESCRIPTION= MODP_1024\nAUTHENTICATION_METHOD= PRE_SHARED\nLife= {section}-life\n"
+        f"[{section}-life]\nLIFE_TYPE= SECONDS\nLIFE_DURATION= {life}"
+    )
+
+
+def suite(section: str, life: str) -> str:
+    """A phase 2 suite with a lifetime of its own."""
+    return (
+        f"[{section}]\nProtocols= {section}-esp\n[{section}-esp]\nPROTOCOL_ID= IPSEC_ESP\n"
+        f"Transforms= {section}-xf\n[{section}-xf]\nTRANSFORM_ID= AES\nKEY_LENGTH= 128\n"
+        f"ENCAPSULATION_MODE= TUNNEL\nAUTHENTICATION_ALGORITHM= HMAC_SHA\n"
+        f"GROUP_DESCRIPTION= MODP_1024\nLife= {section}-life\n"
+        f"[{section}-life]\nLIFE_TYPE= SECONDS\nLIFE_DURATION= {life}"
+    )
+
+
+Passes = Callable[[Send], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Hold two configurations, or a spoilt link, and the line of each end.
+
+    Each is a text that stands in the only line of that end; "" means that it cannot know.
+    """
+
+    name: str
+    west: str
+    east: str
+    begins: Side = field(default_factory=Side)
+    answers: Side = field(default_factory=Side)
+    passes: Passes = lambda _: True
+    nat: bool = False
+
+
+def engine(side: Side, *, west: bool, address: IPv4Address) -> Daemon:
+    """One end."""
+    read = parse(side.text(west=west), "isakmpd.conf")
+    assert not read.problems, [str(problem) for problem in read.problems]
+    return Daemon(read, address=address)
+
+
+def turn(daemon: Daemon, seconds: float) -> list[Send]:
+    """Let time pass at one end and give what it sends."""
+    daemon.settle()
+    until, sent = daemon.now + seconds, daemon.sent()
+    while (due := daemon.engine.deadline()) is not None and due <= until:
+        daemon.now = max(daemon.now, due)
+        daemon.engine.tick(daemon.now)
+        daemon.settle()
+        sent += daemon.sent()
+    daemon.now = until
+    return sent
+
+
+def deliver(send: Send, receiver: Daemon, source: IPv4Address) -> list[Send]:
+    """Bring a datagram to the other end and give what that sends in answer."""
+    at, way = receiver.address, send.transport
+    arrived = Transport(at, way.remote_port, source, way.local_port, way.encapsulated)
+    receiver.engine.receive(send.octets, arrived, receiver.now)
+    receiver.settle()
+    return receiver.sent()
+
+
+def meet(west: Daemon, east: Daemon, passes: Passes, seconds: float = WHOLE) -> None:
+    """Let both talk; east sees west at WEST, whatever address it has."""
+    for _ in range(int(seconds * 2)):
+        waiting = [(west, send) for send in turn(west, 0.5)]
+        waiting += [(east, send) for send in turn(east, 0.5)]
+        while waiting:
+            sender, send = waiting.pop(0)
+            if passes(send):
+                receiver, source = (east, WEST) if sender is west else (west, EAST)
+                waiting += [(receiver, one) for one in deliver(send, receiver, source)]
+
+
+def by_port(port: int) -> Passes:
+    """Drop what goes to a port."""
+    return lambda send: send.transport.remote_port != port
+
+
+def to_west(send: Send) -> bool:
+    """Drop what goes to west."""
+    return send.transport.remote != WEST
+
+
+def nothing(_send: Send) -> bool:
+    """Drop everything."""
+    return False
+
+
+GAVE_UP = f"phase 1 with {EAST}:500 failed: giving up on exchange peer, no response from peer"
+KEYS = "the pre-shared keys probably differ ([peer]:Authentication decides)"
+NO_PROPOSAL = "NO_PROPOSAL_CHOSEN: it accepts none of our proposals, nearest of its own: "
+NO_TRANSFORM = "(unauthenticated); it accepts none of our transforms, nearest of its own: "
+AGGRESSIVE = Side(exchange="AGGRESSIVE", transforms="AES-128-SHA-GRP2")
+
+PHASE_1 = (
+    Fault(
+        "pre-shared key, main mode",
+        f"(unauthenticated); {KEYS}",
+        f"main mode message 5 from {WEST}:500 proves nothing, it decrypts to nonsense: {KEYS}",
+        begins=Side(key="another"),
+    ),
+    Fault(
+        "pre-shared key, aggressive mode",
+        f"aggressive mode message 2 from {EAST}:500 proves nothing, its HASH is wrong: {KEYS}",
+        f"the peer said INVALID_HASH_INFORMATION (unauthenticated); {KEYS}",
+        begins=Side(exchange="AGGRESSIVE", key="another"),
+        answers=Side(exchange="AGGRESSIVE"),
+    ),
+    Fault(
+        "cipher",
+        f"{NO_TRANSFORM}ENCRYPTION_ALGORITHM: got AES_CBC, expected TRIPLE_DES_CBC in [3DES-SHA] "
+        "([main-mode]:Transforms decides)",
+        "ENCRYPTION_ALGORITHM: got TRIPLE_DES_CBC, expected AES_CBC in [AES-128-SHA] "
+        "([main-mode]:Transforms decides)",
+        begins=Side(transforms="3DES-SHA"),
+    ),
+    Fault(
+        "hash",
+        f"{NO_TRANSFORM}HASH_ALGORITHM: got SHA, expected MD5 in [AES-128-MD5] "
+        "([main-mode]:Transforms decides)",
+        "HASH_ALGORITHM: got MD5, expected SHA in [AES-128-SHA] ([main-mode]:Transforms decides)",
+        begins=Side(transforms="AES-128-MD5"),
+    ),
+    Fault(
+        "group",
+        f"{NO_TRANSFORM}GROUP_DESCRIPTION: got MODP_1024, expected MODP_2048 in "
+        "[AES-128-SHA-GRP14] ([main-mode]:Transforms decides)",
+        "GROUP_DESCRIPTION: got MODP_2048, expected MODP_1024 in [AES-128-SHA] "
+        "([main-mode]:Transforms decides)",
+        begins=Side(transforms="AES-128-SHA-GRP14"),
+    ),
+    Fault(
+        "key length",
+        f"{NO_TRANSFORM}KEY_LENGTH: got 128, expected 256 in [AES-256-SHA] "
+        "([main-mode]:Transforms decides)",
+        "KEY_LENGTH: got 256, expected 128 in [AES-128-SHA] ([main-mode]:Transforms decides)",
+        begins=Side(transforms="AES-256-SHA"),
+    ),
+    Fault(
+        "the nearest of several transforms",
+        f"{NO_TRANSFORM}HASH_ALGORITHM: got SHA, expected MD5 in [AES-128-MD5] "
+        "([main-mode]:Transforms decides)",
+        "HASH_ALGORITHM: got MD5, expected SHA in [AES-128-SHA] ([main-mode]:Transforms decides)",
+        begins=Side(transforms="3DES-MD5-GRP14,AES-128-MD5"),
+        answers=Side(transforms="AES-256-SHA2-256-GRP14,AES-128-SHA"),
+    ),
+    Fault(
+        "lifetime of phase 1",
+        f"{NO_TRANSFORM}LIFE_DURATION: got 600 seconds, expected 7200 seconds in [long-life] "
+        "([main-mode]:Transforms decides)",
+        "LIFE_DURATION: got 7200, expected 300:900 seconds in [short-life] "
+        "([main-mode]:Transforms decides)",
+        begins=Side(transforms="long", more=transform("long", "7200")),
+        answers=Side(transforms="short", more=transform("short", "600,300:900")),
+    ),
+    Fault(
+        "main against aggressive mode",
+        "(unauthenticated); it does not answer exchange type ID_PROT "
+        "([main-mode]:EXCHANGE_TYPE decides)",
+        "the peer begins with exchange type ID_PROT, expected AGGRESSIVE "
+        "([main-mode]:EXCHANGE_TYPE decides)",
+        answers=AGGRESSIVE,
+    ),
+    Fault(
+        "aggressive against main mode",
+        "(unauthenticated); it does not answer exchange type AGGRESSIVE "
+        "([main-mode]:EXCHANGE_TYPE decides)",
+        "the peer begins with exchange type AGGRESSIVE, expected ID_PROT "
+        "([main-mode]:EXCHANGE_TYPE decides)",
+        begins=AGGRESSIVE,
+    ),
+    Fault(
+        "identity the responder does not expect",
+        f"INVALID_ID_INFORMATION: it expects FQDN west.example, we are IPV4_ADDR {WEST} "
+        "([peer]:ID decides)",
+        f"the peer proves to be IPV4_ADDR {WEST}, expected FQDN west.example "
+        "([peer]:Remote-ID decides)",
+        answers=Side(peer_tags=fqdn("Remote-ID", "west.example")),
+    ),
+    Fault(
+        "wrong own identity",
+        "it expects FQDN west.example, we are FQDN vest.example ([peer]:ID decides)",
+        "the peer proves to be FQDN vest.example, expected FQDN west.example "
+        "([peer]:Remote-ID decides)",
+        begins=Side(peer_tags=fqdn("ID", "vest.example")),
+        answers=Side(peer_tags=fqdn("Remote-ID", "west.example")),
+    ),
+    Fault(
+        "identity the initiator does not expect",
+        f"the peer proves to be IPV4_ADDR {EAST}, expected FQDN east.example "
+        "([peer]:Remote-ID decides)",
+        f"phase 1 with {WEST}:500 failed: the peer says INVALID_ID_INFORMATION: it expects FQDN "
+        f"east.example, we are IPV4_ADDR {EAST} ([peer]:ID decides)",
+        begins=Side(peer_tags=fqdn("Remote-ID", "east.example")),
+    ),
+    Fault(
+        "identity the responder does not expect, aggressive mode",
+        f"phase 1 with {EAST}:500 failed: the peer says INVALID_ID_INFORMATION: it expects FQDN "
+        f"west.example, we are IPV4_ADDR {WEST} ([peer]:ID decides)",
+        f"the peer proves to be IPV4_ADDR {WEST}, expected FQDN west.example "
+        "([peer]:Remote-ID decides)",
+        begins=Side(exchange="AGGRESSIVE"),
+        answers=Side(exchange="AGGRESSIVE", peer_tags=fqdn("Remote-ID", "west.example")),
+    ),
+    Fault(
+        "identity the initiator does not expect, aggressive mode",
+        f"the peer proves to be IPV4_ADDR {EAST}, expected FQDN east.example "
+        "([peer]:Remote-ID decides)",
+        f"the peer says INVALID_ID_INFORMATION: it expects FQDN east.example, we are IPV4_ADDR "
+        f"{EAST} ([peer]:ID decides)",
+        begins=Side(exchange="AGGRESSIVE", peer_tags=fqdn("Remote-ID", "east.example")),
+        answers=Side(exchange="AGGRESSIVE"),
+    ),
+    Fault(
+        "a key for no such identity",
+        f"its HASH is wrong: {KEYS}, or the peer has none for FQDN vest.example ([peer]:ID "
+        "decides)",
+        f"no pre-shared key for FQDN vest.example at {WEST}:500 "
+        "([vest.example]:Authentication or [peer]:Authentication decides)",
+        begins=Side(exchange="AGGRESSIVE", peer_tags=fqdn("ID", "vest.example")),
+        answers=Side(
+            exchange="AGGRESSIVE",
+            phase_1="Default= peer",
+            key="",
+            more="[west.example]\nAuthentication= mekmitasdigoat",
+        ),
+    ),
+    Fault(
+        "unknown peer address",
+        f"(unauthenticated); it has no section for our address {WEST} "
+        "([peer]:Local-address decides it, there [Phase 1])",
+        f"no peer section for {WEST} ([Phase 1]:{WEST} or Default decides)",
+        answers=Side(phase_1="192.0.2.77= peer", peer_tags="Port= 500"),
+    ),
+    Fault(
+        "HMAC block",
+        f"(unauthenticated); {KEYS}",
+        "it does with HMAC keys padded to 128 octets ([peer]:HMAC-block= 128 decides)",
+        begins=Side(transforms="AES-128-SHA2-512"),
+        answers=Side(transforms="AES-128-SHA2-512", peer_tags="HMAC-block= 64"),
+    ),
+)
+
+PHASE_2 = (
+    Fault(
+        "cipher of phase 2",
+        f"{NO_PROPOSAL}TRANSFORM_ID: got AES, expected TRIPLE_DES in [QM-ESP-3DES-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        "TRANSFORM_ID: got TRIPLE_DES, expected AES in [QM-ESP-AES-128-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        begins=Side(suites="QM-ESP-3DES-SHA-PFS-SUITE"),
+    ),
+    Fault(
+        "hash of phase 2",
+        f"{NO_PROPOSAL}AUTHENTICATION_ALGORITHM: got HMAC_SHA, expected HMAC_MD5 in "
+        "[QM-ESP-AES-128-MD5-PFS-XF] ([quick-mode]:Suites decides)",
+        "AUTHENTICATION_ALGORITHM: got HMAC_MD5, expected HMAC_SHA in [QM-ESP-AES-128-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        begins=Side(suites="QM-ESP-AES-128-MD5-PFS-SUITE"),
+    ),
+    Fault(
+        "key length of phase 2",
+        f"{NO_PROPOSAL}KEY_LENGTH: got 128, expected 256 in [QM-ESP-AES-256-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        "KEY_LENGTH: got 256, expected 128 in [QM-ESP-AES-128-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        begins=Side(suites="QM-ESP-AES-256-SHA-PFS-SUITE"),
+    ),
+    Fault(
+        "PFS at the responder only",
+        f"{NO_PROPOSAL}GROUP_DESCRIPTION: got MODP_1024, expected no PFS in "
+        "[QM-ESP-AES-128-SHA-XF] ([quick-mode]:Suites decides)",
+        "GROUP_DESCRIPTION: got no PFS, expected MODP_1024 in [QM-ESP-AES-128-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        begins=Side(suites="QM-ESP-AES-128-SHA-SUITE"),
+    ),
+    Fault(
+        "PFS at the initiator only",
+        f"{NO_PROPOSAL}GROUP_DESCRIPTION: got no PFS, expected MODP_1024 in "
+        "[QM-ESP-AES-128-SHA-PFS-XF] ([quick-mode]:Suites decides)",
+        "GROUP_DESCRIPTION: got MODP_1024, expected no PFS in [QM-ESP-AES-128-SHA-XF] "
+        "([quick-mode]:Suites decides)",
+        answers=Side(suites="QM-ESP-AES-128-SHA-SUITE"),
+    ),
+    Fault(
+        "PFS group",
+        f"{NO_PROPOSAL}GROUP_DESCRIPTION: got MODP_1024, expected MODP_2048 in "
+        "[QM-ESP-AES-128-SHA-PFS-GRP14-XF] ([quick-mode]:Suites decides)",
+        "GROUP_DESCRIPTION: got MODP_2048, expected MODP_1024 in [QM-ESP-AES-128-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        begins=Side(suites="QM-ESP-AES-128-SHA-PFS-GRP14-SUITE"),
+    ),
+    Fault(
+        "tunnel against transport",
+        f"{NO_PROPOSAL}ENCAPSULATION_MODE: got TRANSPORT, expected TUNNEL (no NAT was detected) "
+        "in [QM-ESP-AES-128-SHA-PFS-XF] ([quick-mode]:Suites decides)",
+        "ENCAPSULATION_MODE: got TUNNEL, expected TRANSPORT (no NAT was detected) in "
+        "[QM-ESP-TRP-AES-128-SHA-PFS-XF] ([quick-mode]:Suites decides)",
+        answers=Side(suites="QM-ESP-TRP-AES-128-SHA-PFS-SUITE"),
+    ),
+    Fault(
+        "ESP against AH",
+        f"{NO_PROPOSAL}got #1 IPSEC_AH",
+        "got #1 IPSEC_ESP",
+        answers=Side(suites="QM-AH-SHA-PFS-SUITE"),
+    ),
+    Fault(
+        "lifetime of phase 2",
+        f"{NO_PROPOSAL}LIFE_DURATION: got 600 seconds, expected 7200 seconds in [long-life] "
+        "([quick-mode]:Suites decides)",
+        "LIFE_DURATION: got 7200, expected 300:900 seconds in [short-life]",
+        begins=Side(suites="long", more=suite("long", "7200")),
+        answers=Side(suites="short", more=suite("short", "600,300:900")),
+    ),
+    Fault(
+        "networks that differ",
+        "nearest of its own: Remote-ID: got 10.2.0.0/24, expected 10.3.0.0/24 "
+        "([lan]:Local-ID and Remote-ID decide)",
+        "nearest is [lan], Local-ID: got 10.3.0.0/24, expected 10.2.0.0/24",
+        begins=Side(remote=lan("10.3.0.0")),
+    ),
+    Fault(
+        "networks swapped",
+        "nearest of its own: the same with both ends swapped, so one side has it backwards "
+        "([lan]:Local-ID and Remote-ID decide)",
+        "they are those of [lan] swapped: one end has it backwards",
+        begins=Side(local=lan(EAST_LAN), remote=lan(WEST_LAN)),
+    ),
+    Fault(
+        "mask",
+        "nearest of its own: Local-ID: got 10.1.0.0/24, expected 10.1.0.0/25 (the mask differs) "
+        "([lan]:Local-ID and Remote-ID decide)",
+        "nearest is [lan], Remote-ID: got 10.1.0.0/25, expected 10.1.0.0/24 (the mask differs)",
+        begins=Side(local=lan(WEST_LAN, "255.255.255.128")),
+    ),
+    Fault(
+        "protocol",
+        "Remote-ID: got protocol 0, expected protocol 17 ([lan]:Local-ID and Remote-ID decide)",
+        "Local-ID: got protocol 17, expected any protocol",
+        begins=Side(remote=lan(EAST_LAN, more="Protocol= udp\nPort= 1701")),
+    ),
+    Fault(
+        "port",
+        "nearest of its own: Remote-ID: got port 1701, expected 1702",
+        "nearest is [lan], Local-ID: got port 1702, expected 1701",
+        begins=Side(remote=lan(EAST_LAN, more="Protocol= udp\nPort= 1702")),
+        answers=Side(local=lan(EAST_LAN, more="Protocol= udp\nPort= 1701")),
+    ),
+)
+
+ON_THE_WAY = (
+    Fault(
+        "UDP 500 blocked",
+        f"{GAVE_UP} {EAST}:500; nobody answers on UDP port 500: the peer is down or elsewhere "
+        f"([peer]:Address decides), does not know {WEST} ([peer]:Local-address decides), or a "
+        "firewall drops IKE",
+        "",
+        passes=nothing,
+    ),
+    Fault(
+        "answers from UDP 500 blocked",
+        "nobody answers on UDP port 500: ",
+        "the peer does not go on from our first answer: it does not get what we send, or refuses "
+        "it",
+        passes=to_west,
+    ),
+    Fault(
+        "UDP 4500 blocked",
+        f"a firewall drops UDP port 4500, though port 500 was answered, or {KEYS}",
+        "its next message comes to UDP port 4500, since there is a NAT: a firewall probably drops "
+        "that port",
+        passes=by_port(4500),
+        nat=True,
+    ),
+    Fault(
+        "Local-address this host lacks",
+        "phase 1 does not begin: it would begin at 192.0.2.99, where isakmpd does not listen: "
+        "the host has no such address ([peer]:Local-address decides), or [General]:Listen-on "
+        "leaves it out",
+        "",
+        begins=Side(peer_tags="Local-address= 192.0.2.99"),
+    ),
+)
+
+
+@pytest.mark.parametrize("fault", [*PHASE_1, *PHASE_2, *ON_THE_WAY], ids=lambda fault: fault.name)
+def test_both_ends_name_the_cause(
+    fault: Fault, record_property: Callable[[str, object], None]
+) -> None:
+    """In one line each, however often the attempt is repeated."""
+    own = INSIDE if fault.nat else WEST
+    west = engine(fault.begins, west=True, address=own)
+    east = engine(fault.answers, west=False, address=EAST)
+    meet(west, east, fault.passes)
+    record_property("west", west.log)
+    record_property("east", east.log)
+    for daemon, said in ((west, fault.west), (east, fault.east)):
+        assert [said in line for line in daemon.log] == [True] * bool(said), daemon.log
+        assert all(re.search(r"\[\S.*\]", line) for line in daemon.log if daemon is west)
+    assert west.snapshot.ipsec_sas == east.snapshot.ipsec_sas == ()
