@@ -7,15 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 import pytest
 
 from isakmpd.config.read import parse
+from isakmpd.ike import explanation
+from isakmpd.ike.framing import frame
+from isakmpd.ike.ipsec import EVERYTHING
 from isakmpd.ike.outputs import Send
 from isakmpd.ike.transport import Transport
-from tests.ike.daemon import DAEMON, PEER, Daemon
+from isakmpd.ike.unreachable import Unreachable
+from isakmpd.wire.header import Header, decode_header
+from isakmpd.wire.numbers import Doi, ExchangeType, Flags, NotifyType, PayloadType, Protocol
+from isakmpd.wire.payloads import Notification, Payload, SecurityAssociation, VendorId
+from isakmpd.wire.vendor_ids import Vendor
+from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
+from tests.ike.offers import Phase1, Phase2
+from tests.ike.scenes import a_peer, met, proposal, refusal
 
 WEST, EAST = DAEMON, PEER
 INSIDE = IPv4Address("10.9.9.9")  # west's own address, should there be a NAT
@@ -496,3 +506,183 @@ def test_both_ends_name_the_cause(
         assert [said in line for line in daemon.log] == [True] * bool(said), daemon.log
         assert all(re.search(r"\[\S.*\]", line) for line in daemon.log if daemon is west)
     assert west.snapshot.ipsec_sas == east.snapshot.ipsec_sas == ()
+
+
+def test_two_that_both_only_begin() -> None:
+    """Each says so of itself, and what the other has."""
+    only = Side(flags="Flags= active-only")
+    west = engine(only, west=True, address=WEST)
+    text = only.text(west=False).replace("Passive-connections=", "Connections=")
+    east = Daemon(parse(text, "isakmpd.conf"), address=EAST)
+    meet(west, east, lambda _: True)
+    for daemon in (west, east):
+        refuses = [line for line in daemon.log if "but is active-only ([lan]:Flags" in line]
+        refused = [line for line in daemon.log if "except one that it alone begins" in line]
+        assert [len(refuses), len(refused)] == [1, 1], daemon.log
+    assert west.snapshot.ipsec_sas == ()
+
+
+def test_a_stack_that_lacks_what_the_suite_wants() -> None:
+    """The end whose stack it is says so; the other what is left."""
+    suites = "QM-ESP-AES-256-SHA-PFS-SUITE,QM-AH-SHA-PFS-SUITE"
+    begins = Side(suites="QM-AH-SHA-PFS-SUITE")
+    west = engine(begins, west=True, address=WEST)
+    lacking = replace(EVERYTHING, transforms=without_ah(), stack="userspace")
+    text = Side(suites=suites).text(west=False)
+    east = Daemon(parse(text, "isakmpd.conf"), address=EAST, capabilities=lacking)
+    meet(west, east, lambda _: True)
+    assert any(
+        "[QM-AH-SHA-PFS-SUITE]: the userspace IPsec stack does not carry IPSEC_AH" in line
+        and "quick mode" in line
+        for line in east.log
+    ), east.log
+    (line,) = west.log
+    assert f"{NO_PROPOSAL}got #1 IPSEC_ESP" in line
+
+
+def without_ah() -> frozenset[tuple[Protocol, int]]:
+    """What there is but AH."""
+    return frozenset(one for one in EVERYTHING.transforms if one[0] != Protocol.IPSEC_AH)
+
+
+# Peers that are not ours
+
+
+def begun() -> tuple[Daemon, bytes]:
+    """West, and its first message."""
+    daemon = engine(Side(), west=True, address=WEST)
+    return daemon, daemon.begins()
+
+
+def given_up(daemon: Daemon) -> str:
+    """The only line, once west has given up."""
+    daemon.passes(41)
+    (line,) = daemon.log
+    return line
+
+
+def ikev2(cookies: bytes, exchange: int, flags: int) -> bytes:
+    """An IKEv2 message (RFC 7296 section 3.1) with a notify of INVALID_MAJOR_VERSION."""
+    notify = bytes.fromhex("0000000800000005")
+    head = cookies + bytes([41, 0x20, exchange, flags]) + bytes(4)
+    return head + (28 + len(notify)).to_bytes(4) + notify
+
+
+@pytest.mark.parametrize("responder", [bytes(8), b"a cookie"])
+def test_a_peer_that_answers_in_ikev2(responder: bytes) -> None:
+    """Its answer is no ISAKMP, but tells what it speaks."""
+    daemon, mm1 = begun()
+    assert daemon.hears(ikev2(mm1[:8] + responder, 37, 0x20)) == []
+    assert given_up(daemon).endswith(
+        "the peer said something in IKEv2 (unauthenticated); the peer does not speak IKEv1 "
+        "([peer]:Address leads to it): it has to be enabled there, isakmpd has no other"
+    )
+
+
+def test_a_peer_that_begins_with_ikev2() -> None:
+    """It is told so, in fewer octets than it sent and not often; the line names the section."""
+    daemon = engine(Side(), west=False, address=EAST)
+    request = ikev2(b"a cookie" + bytes(8), 34, 0x08) + bytes(200)
+    answers = [answer for _ in range(50) for answer in daemon.hears(request, source=WEST)]
+    assert 1 <= len(answers) <= 5
+    header, _ = decode_header(answers[0])
+    assert header.initiator_cookie == b"a cookie"
+    assert header.exchange_type == ExchangeType.INFO
+    assert len(answers[0]) <= len(request)
+    assert daemon.log == [
+        f"peer: phase 1 with {WEST}:500 failed: version 2.0: the peer speaks IKEv2, not IKEv1 "
+        "(the peer of [peer] has to begin with IKEv1)"
+    ]
+    tiny = ikev2(b"cookie 2" + bytes(8), 34, 0x08)[:28]
+    daemon.passes(30)
+    assert daemon.hears(tiny, source=WEST) == []
+
+
+def test_what_else_in_ikev2_is_not_answered() -> None:
+    """A message of an IKE SA that nobody has."""
+    daemon = engine(Side(), west=False, address=EAST)
+    assert daemon.hears(ikev2(b"a cookieb cookie", 37, 0x08), source=WEST) == []
+
+
+def test_a_peer_that_is_down() -> None:
+    """ICMP tells that the host is up."""
+    daemon, _ = begun()
+    daemon.engine.unreachable(EAST, 500, Unreachable.PORT, daemon.now)
+    assert given_up(daemon).endswith(
+        "ICMP says of UDP port 500 there: the host is up, nobody listens there ([peer]:Address "
+        "and Port lead there)"
+    )
+
+
+def in_clear(mm1: bytes, *payloads: Payload) -> bytes:
+    """What anybody could say in the peer's place."""
+    head = Header(mm1[:8], bytes(8), PayloadType.NONE, ExchangeType.INFO, Flags.NONE, 7)
+    return frame(head, payloads).octets
+
+
+OURS = VendorId(Vendor.ACKNOWLEDGED_DELETES.value)
+OTHERS = "it accepts none of our transforms ([main-mode]:Transforms decides), or has no section for"
+
+
+@pytest.mark.parametrize(
+    ("data", "vendor"),
+    [
+        (b"", False),
+        (b"some other implementation's", False),
+        (b"some other implementation's", True),
+        (bytes.fromhex("0000000c0000000100000001"), False),  # ours without our vendor ID
+        (b"\xff" * 4000, True),
+    ],
+)
+def test_a_refusal_without_explanation(data: bytes, vendor: bool) -> None:
+    """strongSwan answers so when it accepts no transform and when it does not know the address."""
+    daemon, mm1 = begun()
+    kind = NotifyType.NO_PROPOSAL_CHOSEN
+    notify = Notification(Doi.IPSEC, Protocol.ISAKMP, kind, b"", data)
+    daemon.hears(in_clear(mm1, notify, *[OURS] * vendor))
+    assert f"{OTHERS} our address {WEST}" in given_up(daemon)
+
+
+def test_an_explanation_is_for_our_own_alone() -> None:
+    """Others get the bare notify, in phase 1 and in quick mode."""
+    daemon, peer = Daemon(configuration()), a_peer(Phase1(key_length=256))
+    (answer,) = daemon.hears(peer.mm1())
+    (notify,) = peer.read(answer).payloads
+    assert isinstance(notify, Notification)
+    assert notify.data == b""
+    daemon, peer = met()
+    sent = daemon.hears(proposal(peer, Phase2(key_length=256)).qm1())
+    assert refusal(peer, sent).data == b""
+
+
+def test_our_own_are_told_no_more_than_what_differs() -> None:
+    """The transform in question and nothing of keys, in fewer octets than came."""
+    daemon = Daemon(configuration(key="a very secret secret"))
+    peer = a_peer(Phase1(key_length=256), vendors=(OURS.data,))
+    mm1 = peer.mm1(*[VendorId(bytes(16))] * 4)
+    (answer,) = daemon.hears(mm1)
+    assert len(answer) <= len(mm1)
+    assert b"secret" not in answer
+    notify, vendor = peer.read(answer).payloads
+    assert isinstance(notify, Notification)
+    assert vendor == OURS
+    (sa,) = explanation.read(notify.type, notify.data).payloads
+    assert isinstance(sa, SecurityAssociation)
+    assert len(sa.proposals[0].transforms) == 1
+
+
+@pytest.mark.parametrize("kind", [NotifyType.AUTHENTICATION_FAILED, NotifyType(40000)])
+def test_an_error_under_the_keys_ends_phase_1_at_once(kind: NotifyType) -> None:
+    """So strongSwan refuses an identity; a notify that is no error ends nothing."""
+    daemon, peer = Daemon(configuration(answers=False)), a_peer()
+    mm5 = daemon.answers(peer.mm4(daemon.answers(peer.mm2(daemon.begins()))))
+    peer.check_proof(mm5, of_initiator=True)
+    peer.iv = mm5[-16:]
+    daemon.hears(peer.protected(peer.notify(kind), message_id=9))
+    ended = kind < NotifyType.CONNECTED
+    assert [
+        "the peer says AUTHENTICATION_FAILED: it does not expect IPV4_ADDR 192.0.2.1 ([peer]:ID "
+        "decides), does not do exchange type ID_PROT ([main-mode]:EXCHANGE_TYPE decides) or has "
+        "another pre-shared key ([peer]:Authentication decides)" in line
+        for line in daemon.log
+    ] == [True] * ended
