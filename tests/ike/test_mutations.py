@@ -92,8 +92,8 @@ def test_forgeries(name: str, plans: list[tuple[list[Mutation], str]]) -> None:
             octets = mutated(step.message, plan, donor())
         if where == "honest length" and len(octets) >= 28:
             octets = octets[:24] + len(octets).to_bytes(4) + octets[28:]
-        if octets[:19] + octets[20:] == step.message[:19] + step.message[20:]:
-            continue  # the true message
+        if octets[28:].startswith(step.message[28:]):
+            continue  # the true message, with more padding behind it perhaps
         step.daemon.hears(octets)
         assert step.daemon.state()[1:] == before[1:], "IPsec SAs and flows"
     assert set(before[0]) <= set(step.daemon.state()[0])  # type: ignore[call-overload]
