@@ -43,10 +43,12 @@ def loss(namespace: Namespace, percent: int, match: str = "") -> Iterator[None]:
     A match is for example `iifname wan` or `udp dport 500`; 100 percent cuts the line.
     """
     table = f"loss{next(_counter)}"
+    # nft refuses a comparison that is always true.
+    chance = f"numgen random mod 100 < {percent}" if percent < 100 else ""
     script = (
         f"table inet {table} {{\n chain arriving {{\n"
         "  type filter hook prerouting priority -300; policy accept;\n"
-        f"  {match} numgen random mod 100 < {percent} counter drop\n }}\n}}\n"
+        f"  {match} {chance} counter drop\n }}\n}}\n"
     )
     namespace.run("nft", "-f", "-", stdin=script)
     try:

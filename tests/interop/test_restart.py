@@ -1,4 +1,4 @@
-"""The tunnel comes back by itself after either end was killed and started anew.
+"""The tunnel comes back by itself after an end was killed, was away, or the cable was cut.
 
 The scenarios run beside each other: most wait until dead peer detection notices.
 """
@@ -13,6 +13,7 @@ import pytest
 from lab.deadline import until
 from lab.gateways import EAST_LAN, EAST_WAN, INNER, WEST_LAN, WEST_WAN, TwoGateways, two_gateways
 from lab.isakmpd import Isakmpd
+from lab.link import loss
 from lab.ping import PATTERN, ping
 from lab.proof import prove_encrypted
 from lab.strongswan import StrongSwan
@@ -23,10 +24,13 @@ from tests.interop.scenarios import running
 pytestmark = [pytest.mark.peer, pytest.mark.namespaces, pytest.mark.root]
 
 SOON = {"DPD-check-interval": 2}
+TRIES = {**SOON, "Check-interval": 10}
 STARTS = "start_action = start"
 RESTARTS = f"{STARTS}\n dpd_action = restart"
 ASKS = "dpd_delay = 2s\n dpd_timeout = 6s"
-WITHIN = 60.0  # seconds
+PERSISTS = f"{ASKS}\n keyingtries = 0"
+GIVES_UP = "retransmit_tries = 2\n retransmit_timeout = 2"
+WITHIN = 90.0  # seconds
 
 Spis = Callable[[], set[str]]
 Scenario = Callable[[], float]
@@ -122,6 +126,78 @@ def one_of_two_of_ours_forgets() -> float:
             return time_until_back(lab, *ends, answers.restart)
 
 
+def _away(lab: TwoGateways, ends: tuple[Spis, Spis], gone: Isakmpd | StrongSwan) -> float:
+    """Kill one end, the other being the first of ``ends``, and start it once it is missed."""
+
+    def vanish() -> None:
+        gone.kill()
+        until(lambda: not ends[0](), WITHIN, "the peer's death noticed")
+        gone.start()
+
+    return time_until_back(lab, *ends, vanish)
+
+
+def charon_is_away() -> float:
+    """A charon that only answers dies, and returns when we have given up its SAs."""
+    with two_gateways(hosts=False) as lab:
+        charon = StrongSwan(lab.east, lab.folder)
+        charon.configure(strongswan())
+        isakmpd = Isakmpd(lab.west, lab.folder, str(Gateway(begins=True, general=TRIES)))
+        with isakmpd, charon:
+            return _away(lab, (spis_of_ours(isakmpd), spis_of_charon(charon)), charon)
+
+
+def we_are_away() -> float:
+    """Our daemon, which only answers, dies, and returns when charon has given up its SAs."""
+    with two_gateways(hosts=False) as lab:
+        charon = StrongSwan(lab.east, lab.folder, GIVES_UP)
+        charon.configure(strongswan(more_ike=PERSISTS, more_child=RESTARTS))
+        isakmpd = Isakmpd(lab.west, lab.folder, str(Gateway()))
+        with isakmpd, charon:
+            return _away(lab, (spis_of_charon(charon), spis_of_ours(isakmpd)), isakmpd)
+
+
+def _cut(lab: TwoGateways, one: Spis, other: Spis) -> float:
+    """Cut the cable until both ends have given up their SAs, and mend it."""
+
+    def cut() -> None:
+        with loss(lab.west, 100, "iifname wan"), loss(lab.east, 100, "iifname wan"):
+            until(lambda: not one() | other(), WITHIN, "both ends without SAs")
+
+    return time_until_back(lab, one, other, cut)
+
+
+def the_cable_is_cut_and_we_begin() -> float:
+    """Both ends notice that nothing arrives; once it does, we begin anew."""
+    with two_gateways(hosts=False) as lab:
+        charon = StrongSwan(lab.east, lab.folder, GIVES_UP)
+        charon.configure(strongswan(more_ike=ASKS, more_child="dpd_action = clear"))
+        isakmpd = Isakmpd(lab.west, lab.folder, str(Gateway(begins=True, general=TRIES)))
+        with isakmpd, charon:
+            return _cut(lab, spis_of_ours(isakmpd), spis_of_charon(charon))
+
+
+def the_cable_is_cut_and_charon_begins() -> float:
+    """Both ends notice that nothing arrives; once it does, charon begins anew."""
+    with two_gateways(hosts=False) as lab:
+        charon = StrongSwan(lab.east, lab.folder, GIVES_UP)
+        charon.configure(strongswan(more_ike=PERSISTS, more_child=RESTARTS))
+        isakmpd = Isakmpd(lab.west, lab.folder, str(Gateway(general=SOON)))
+        with isakmpd, charon:
+            return _cut(lab, spis_of_ours(isakmpd), spis_of_charon(charon))
+
+
+def the_cable_between_two_of_ours_is_cut() -> float:
+    """Of two of our own daemons both notice, and the one that is to, begins anew."""
+    with two_gateways(hosts=False) as lab:
+        begins = Isakmpd(lab.west, lab.folder, str(Gateway(begins=True, general=TRIES)))
+        answers = Isakmpd(
+            lab.east, lab.folder, str(Gateway(EAST_WAN, WEST_WAN, (EAST_TO_WEST,), general=SOON))
+        )
+        with answers, begins:
+            return _cut(lab, spis_of_ours(begins), spis_of_ours(answers))
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     charon_forgets_and_we_begin,
     charon_forgets_and_begins,
@@ -129,6 +205,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     we_forget_and_begin,
     we_forget_and_charon_begins,
     one_of_two_of_ours_forgets,
+    charon_is_away,
+    we_are_away,
+    the_cable_is_cut_and_we_begin,
+    the_cable_is_cut_and_charon_begins,
+    the_cable_between_two_of_ours_is_cut,
 )
 
 
