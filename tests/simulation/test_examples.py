@@ -1,4 +1,4 @@
-"""The examples do what they say: both ends meet, or one meets a peer of the kind it is meant for."""
+"""The examples do what they say: both ends meet, or one meets a peer of its kind."""
 
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
