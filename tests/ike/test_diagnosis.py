@@ -681,8 +681,10 @@ def test_an_error_under_the_keys_ends_phase_1_at_once(kind: NotifyType) -> None:
     daemon.hears(peer.protected(peer.notify(kind), message_id=9))
     ended = kind < NotifyType.CONNECTED
     assert [
-        "the peer says AUTHENTICATION_FAILED: it does not expect IPV4_ADDR 192.0.2.1 ([peer]:ID "
-        "decides), does not do exchange type ID_PROT ([main-mode]:EXCHANGE_TYPE decides) or has "
-        "another pre-shared key ([peer]:Authentication decides)" in line
+        line.endswith(
+            "the peer says AUTHENTICATION_FAILED: it does not expect IPV4_ADDR 192.0.2.1 "
+            "([peer]:ID decides) or does not do exchange type ID_PROT ([main-mode]:EXCHANGE_TYPE "
+            "decides)"
+        )
         for line in daemon.log
     ] == [True] * ended

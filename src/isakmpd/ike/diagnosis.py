@@ -30,7 +30,7 @@ def cause(x: Phase1Exchange) -> str:
         )
     for kind in _MEANING:
         if kind in heard.notifies:
-            return refusal(x, kind, heard.wanted)
+            return _MEANING[kind](x, heard.wanted)
     if x.hint:
         return keys_differ(x) if x.is_keyed else ""
     if heard.unreachable is not None:
@@ -42,12 +42,16 @@ def cause(x: Phase1Exchange) -> str:
     return _silence(x)
 
 
-def refusal(x: Phase1Exchange, kind: NotifyType, wanted: Chain) -> str:
-    """Say what an error means that the peer reports; ``wanted`` is what it would have accepted."""
-    meaning = _MEANING.get(kind)
-    if meaning is not None:
-        return meaning(x, wanted)
-    return keys_differ(x) if x.is_keyed else ""
+def refusal(x: Phase1Exchange, notification: Notification) -> str:
+    """Say what an error means that the peer reports under the keys, which do not differ then."""
+    if notification.type == NotifyType.AUTHENTICATION_FAILED:
+        return _refused_though_keyed(x)
+    meaning = _MEANING.get(notification.type)
+    if meaning is None:
+        return ""
+    ours = explanation.OURS in x.vendors
+    wanted = explanation.read(notification.type, notification.data) if ours else explanation.NOTHING
+    return meaning(x, wanted)
 
 
 def keys_differ(x: Phase1Exchange) -> str:
@@ -131,10 +135,13 @@ def _wrong_identity(x: Phase1Exchange, wanted: Chain) -> str:
 
 
 def _not_authenticated(x: Phase1Exchange, _wanted: Chain) -> str:
+    return f"{_refused_though_keyed(x)}, or {keys_differ(x)}"
+
+
+def _refused_though_keyed(x: Phase1Exchange) -> str:
     return (
-        f"it does not expect {named(x.local_id)} ([{x.name}]:ID decides), does not do exchange "
-        f"type {x.exchange_type} ([{x.peer.configuration}]:EXCHANGE_TYPE decides) or has another "
-        f"pre-shared key ([{x.key_section}]:Authentication decides)"
+        f"it does not expect {named(x.local_id)} ([{x.name}]:ID decides) or does not do exchange "
+        f"type {x.exchange_type} ([{x.peer.configuration}]:EXCHANGE_TYPE decides)"
     )
 
 

@@ -378,9 +378,7 @@ class Phase1Exchange(Exchange):
         little of what came too early is kept until then.
         """
         for notification in self._errors(header, body, at):
-            why = diagnosis.refusal(
-                self, notification.type, explanation.read(notification.type, notification.data)
-            )
+            why = diagnosis.refusal(self, notification)
             self.abort(f"the peer says {notification.type}{why and f': {why}'}")
             return
         self.hearsay.unreadable = True
