@@ -24,7 +24,7 @@ PRIVILEGED_CALLS: dict[str, set[str]] = {
     "bind": set(),
     "ioctl": {"interfaces"},
     "mkfifo": set(),
-    "setsockopt": {"raw_esp", "udp", "udp_runs"},
+    "setsockopt": {"raw_esp", "udp", "udp_runs", "icmp_errors", "packet_info"},
     "unlink": {"journal", "run_files"},
 }
 OPENERS = {"journal", "opener", "process", "run_files"}

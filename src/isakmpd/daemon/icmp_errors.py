@@ -7,9 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+from isakmpd.daemon.packet_info import SocketAddress
 from isakmpd.ike.unreachable import Unreachable
-
-Destination = tuple[str, int] | tuple[str, int, int, int]
 
 _RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (41, 25)}
 _EXTENDED_ERROR = struct.Struct("=IBBBxII")  # errno, origin, type, code, info, data
@@ -39,7 +38,7 @@ def accept_errors(udp: socket.socket) -> None:
     udp.setsockopt(level, option, 1)
 
 
-def waiting_errors(udp: socket.socket) -> Iterator[tuple[Destination, Unreachable]]:
+def waiting_errors(udp: socket.socket) -> Iterator[tuple[SocketAddress, Unreachable]]:
     """Take the errors that wait: where a datagram was sent to, and what was not reached.
 
     What says nothing about reaching them, such as a path MTU, is passed over.

@@ -15,13 +15,13 @@ import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Protocol
 
 from isakmpd.control.report import ListeningSocket
-from isakmpd.daemon import icmp_errors, udp_runs
+from isakmpd.daemon import icmp_errors, packet_info, udp_runs
 from isakmpd.daemon.interfaces import address_of_interface
+from isakmpd.daemon.packet_info import Ancillary, SocketAddress
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
 from isakmpd.wire.addresses import Address
@@ -31,11 +31,8 @@ Bind = Callable[[Address, int], socket.socket]
 NON_ESP_MARKER: Final = bytes(4)  # RFC 3948 section 2.2
 KEEPALIVE: Final = b"\xff"  # RFC 3948 section 2.3
 
-_IP_PKTINFO: Final = 8  # linux/in.h; this Python does not name it
-_PKTINFO_4 = struct.Struct("=i4s4s")  # interface, local address, destination in the header
-_PKTINFO_6 = struct.Struct("=16si")  # destination, interface
 _ANCILLARY_SPACE: Final = (
-    socket.CMSG_SPACE(_PKTINFO_6.size) + socket.CMSG_SPACE(4) + udp_runs.ANCILLARY_SPACE
+    packet_info.ANCILLARY_SPACE + socket.CMSG_SPACE(4) + udp_runs.ANCILLARY_SPACE
 )
 _TRAFFIC_CLASS: Final = {
     4: (socket.IPPROTO_IP, socket.IP_TOS),
@@ -65,9 +62,6 @@ _LEFT_BY_ICMP: Final = frozenset(
     }
 )
 _WILDCARDS: Final = (IPv4Address("0.0.0.0"), IPv6Address("::"))  # noqa: S104
-
-Ancillary = list[tuple[int, int, bytes]]
-Destination = tuple[str, int] | tuple[str, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +139,7 @@ class UdpSockets:
         self._families = families
         self._listeners: dict[tuple[Address, int], _Listener] = {}
         self._paths: dict[
-            tuple[Address, int, Address, int, int], tuple[socket.socket, Ancillary, Destination]
+            tuple[Address, int, Address, int, int], tuple[socket.socket, Ancillary, SocketAddress]
         ] = {}
         self._missing: set[Address] = set()
 
@@ -206,8 +200,8 @@ class UdpSockets:
         try:
             with self._bind(first, 0) as probe:
                 # A connected UDP socket knows its source and has sent nothing.
-                probe.connect(_destination(remote, self._ports.ike))
-                return _scoped(*probe.getsockname())
+                probe.connect(packet_info.socket_address(remote, self._ports.ike))
+                return packet_info.address_of(*probe.getsockname())
         except OSError as error:
             self._log(f"udp: no local address to reach {remote} from: {_reason(error)}")
             return None
@@ -312,10 +306,7 @@ class UdpSockets:
     def _add(self, address: Address, port: int) -> None:
         opened = self._bind(address, port)
         opened.setblocking(False)
-        if address.version == 4:
-            opened.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        else:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        packet_info.tell(opened)
         listener = _Listener(address, port, port == self._ports.nat_t, opened)
         icmp_errors.accept_errors(opened)
         if listener.encapsulated:
@@ -348,7 +339,9 @@ class UdpSockets:
             traffic_class = 0
             if listener.encapsulated:
                 traffic_class = ancillary.pop()[2][_LOW_OCTET]
-            transport = _arrival(ancillary[-1][2], listener.port, source, listener.encapsulated)
+            transport = packet_info.arrival(
+                ancillary[-1][2], listener.port, source, listener.encapsulated
+            )
             if transport is None:
                 continue
             if len(ancillary) == 1:
@@ -359,7 +352,7 @@ class UdpSockets:
 
     def _tell_errors(self, listener: _Listener) -> None:
         for destination, what in icmp_errors.waiting_errors(listener.socket):
-            self._receivers.unreachable(_scoped(*destination), destination[1], what)
+            self._receivers.unreachable(packet_info.address_of(*destination), destination[1], what)
 
     def _deliver(self, octets: bytes, transport: Transport, traffic_class: int) -> None:
         if octets == KEEPALIVE:
@@ -385,7 +378,7 @@ class UdpSockets:
 
     def _find_path(
         self, key: tuple[Address, int, Address, int, int]
-    ) -> tuple[socket.socket, Ancillary, Destination] | None:
+    ) -> tuple[socket.socket, Ancillary, SocketAddress] | None:
         local, local_port, remote, remote_port, traffic_class = key
         wildcard = _WILDCARDS[0] if local.version == 4 else _WILDCARDS[1]
         listener = self._listeners.get((local, local_port))
@@ -394,16 +387,16 @@ class UdpSockets:
             return None
         if len(self._paths) >= _MOST_PATHS:
             self._paths.clear()
-        ancillary = _leave_from(local)
+        ancillary = packet_info.leave_from(local)
         if traffic_class:
             ancillary.append((*_TRAFFIC_CLASS[local.version], struct.pack("=i", traffic_class)))
-        path = (listener.socket, ancillary, _destination(remote, remote_port))
+        path = (listener.socket, ancillary, packet_info.socket_address(remote, remote_port))
         self._paths[key] = path
         return path
 
     def _send_again(
         self,
-        path: tuple[socket.socket, Ancillary, Destination],
+        path: tuple[socket.socket, Ancillary, SocketAddress],
         octets: bytes,
         error: OSError,
     ) -> int:
@@ -415,56 +408,6 @@ class UdpSockets:
         except OSError as again:
             return again.errno or errno.EIO
         return 0
-
-
-@lru_cache(maxsize=4096)
-def _arrival(
-    packet_info: bytes, local_port: int, source: Destination, encapsulated: bool
-) -> Transport | None:
-    """Name both ends of a datagram; None for one that was not sent to an address of ours alone."""
-    local: Address
-    if len(packet_info) == _PKTINFO_4.size:
-        _, ours, destination = _PKTINFO_4.unpack(packet_info)
-        if ours != destination:  # a broadcast or multicast
-            return None
-        local = IPv4Address(ours)
-    else:
-        destination, interface = _PKTINFO_6.unpack(packet_info)
-        local = IPv6Address(destination)
-        if local.is_multicast:
-            return None
-        if local.is_link_local:
-            local = IPv6Address(f"{local}%{interface}")
-    if source[1] == 0:  # nobody can be answered there
-        return None
-    return Transport(local, local_port, _scoped(*source), source[1], encapsulated)
-
-
-def _scoped(host: str, _port: int, _flow: int = 0, scope: int = 0) -> Address:
-    """Read a socket address, keeping the interface of a link-local one."""
-    address = ip_address(host.partition("%")[0])
-    return IPv6Address(f"{address}%{scope}") if scope else address
-
-
-def _interface_of(address: IPv6Address) -> int:
-    scope = address.scope_id
-    if scope is None:
-        return 0
-    return int(scope) if scope.isdecimal() else socket.if_nametoindex(scope)
-
-
-def _destination(address: Address, port: int) -> Destination:
-    if isinstance(address, IPv4Address):
-        return (str(address), port)
-    return (str(address).partition("%")[0], port, 0, _interface_of(address))
-
-
-def _leave_from(local: Address) -> Ancillary:
-    if isinstance(local, IPv4Address):
-        info = _PKTINFO_4.pack(0, local.packed, bytes(4))
-        return [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
-    info = _PKTINFO_6.pack(local.packed, _interface_of(local))
-    return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
 
 
 def _reason(error: OSError) -> str:
