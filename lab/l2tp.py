@@ -13,6 +13,7 @@ from lab.namespace import CommandError, Namespace
 
 PROGRAM = Path("/usr/sbin/xl2tpd")
 PPPD = Path("/usr/sbin/pppd")
+PORT = 1701
 SERVER = """\
 [global]
 listen-addr = {address}
@@ -44,12 +45,13 @@ class Xl2tpd:
         self.folder = folder / f"xl2tpd-{namespace.label}"
         self.log_file = self.folder / "log"
         self.heard_file = self.folder / "heard"
+        self.address = address
         template = CLIENT if server else SERVER
         self._configuration = template.format(address=address, server=server)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        """Start it."""
+        """Start it and wait until it listens: a port nobody has is complained about in clear."""
         self.folder.mkdir(exist_ok=True)
         (self.folder / "xl2tpd.conf").write_text(self._configuration)
         (self.folder / "secrets").touch(mode=0o600)
@@ -64,6 +66,7 @@ class Xl2tpd:
             output=self.log_file,
             environment={"PPP_NAME": self.name, "PPP_LOG": str(self.heard_file)},
         )
+        until(self._listens, 10, f"xl2tpd {self.name} to listen")
         return self
 
     def __exit__(
@@ -99,8 +102,7 @@ class Xl2tpd:
         """Wait until all these answers have come; raises CommandError when xl2tpd ends."""
 
         def all_heard() -> bool:
-            if self._process is None or self._process.poll() is not None:
-                raise CommandError(f"xl2tpd {self.name} ended: {self.log()[-1000:]}")
+            self._demand_life()
             return self.heard() >= set(answers)
 
         until(all_heard, seconds, f"{answers} at xl2tpd {self.name}, which has {self.heard()}")
@@ -108,3 +110,11 @@ class Xl2tpd:
     def log(self) -> str:
         """Return the log so far."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def _demand_life(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            raise CommandError(f"xl2tpd {self.name} ended: {self.log()[-1000:]}")
+
+    def _listens(self) -> bool:
+        self._demand_life()
+        return f"{self.address}:{PORT} " in self.namespace.run("ss", "-Huln").stdout

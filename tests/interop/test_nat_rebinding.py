@@ -31,7 +31,7 @@ OURS, STRONGSWAN = "isakmpd", "strongSwan"
 SOON = {"DPD-check-interval": 2, "NAT-T-Keepalive": 1}
 MOVES = {"another port": WEST_WAN, "another address": ANOTHER_PUBLIC}
 WITHIN = 60.0  # seconds
-ICMP, PORT_UNREACHABLE = 1, bytes((3, 3))
+ICMP, UNREACHABLE = 1, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ def translated_anew(case: Case) -> Outcome:
 
 
 def is_complaint(packet: Packet) -> bool:
-    """Tell whether a packet is the router's word that nobody has a port it was asked for."""
+    """Tell whether a packet is the router's word that nobody is where packets are still sent."""
     of_router = packet.source in MOVES.values()
-    return of_router and packet.octets[9] == ICMP and packet.octets[20:22] == PORT_UNREACHABLE
+    return of_router and (packet.octets[9], packet.octets[20]) == (ICMP, UNREACHABLE)
 
 
 def crosses(lab: AcrossNat) -> bool:

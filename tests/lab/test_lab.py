@@ -175,6 +175,13 @@ def test_loss_loses_about_what_it_says_and_ends(lab: TwoGateways) -> None:
     assert ping(lab.west_host, EAST_HOST, lab.folder, count=5, interval=0.01).received == 5
 
 
+def test_a_cut_line_carries_nothing_until_it_is_mended(lab: TwoGateways) -> None:
+    """All pings get lost while the loss is complete, and none afterwards."""
+    with loss(lab.east, 100, "iifname wan"):
+        assert ping(lab.west_host, EAST_HOST, lab.folder, count=3, interval=0.01).received == 0
+    assert ping(lab.west_host, EAST_HOST, lab.folder, count=3, interval=0.01).received == 3
+
+
 def test_an_endless_ping_is_stopped_and_counted(lab: TwoGateways) -> None:
     """A ping without a count tells what it sent until it was stopped."""
     endless = Ping(lab.west_host, EAST_HOST, lab.folder, interval=0.01)
