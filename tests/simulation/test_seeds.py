@@ -12,6 +12,7 @@ SEEDS = {
     "aggressive/40": "IPsec SAs stayed where only the peer could have made an ISAKMP SA",
     "roadwarriors/32": "so did those of one client while another had an ISAKMP SA",
     "roadwarriors/53": "a neighbour behind the NAT kept INITIAL-CONTACT from a client",
+    "roadwarriors/64": "two ends kept two pairs, each sending on the one the other began",
     "nat/64": "a lost INITIAL-CONTACT after aggressive mode left SAs at one end",
 }
 

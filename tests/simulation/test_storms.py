@@ -15,7 +15,7 @@ from isakmpd.simulation.gateways import Situation
 from isakmpd.simulation.play import Outcome, play_seed
 from isakmpd.simulation.scenario import END, FAMILIES, draw
 
-SEEDS = int(os.environ.get("ISAKMPD_SEEDS", "150"))
+SEEDS = int(os.environ.get("ISAKMPD_SEEDS", "100"))
 
 pytestmark = [pytest.mark.simulation, pytest.mark.timeout(60 + SEEDS)]
 

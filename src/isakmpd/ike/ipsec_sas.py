@@ -20,7 +20,7 @@ from isakmpd.wire.vendor_ids import Vendor
 SWITCH_AFTER = 1.0  # seconds the old pair still sends when the new one has received nothing
 RETRY_REKEY = 10.0  # seconds after a rekeying that failed
 # Some peers leave SAs they have replaced to their fate; others, slow ones, delete them themselves.
-PATIENCE = 60.0  # seconds a peer has to delete what its own SA replaces
+PATIENCE = 60.0  # seconds a peer has to delete what its own SA replaces, or to use its heir
 GENERATIONS = 8  # pairs of one purpose, the replaced among them; the oldest give way
 PAIRS_OF_PEER = 1024  # beside two for each connection configured
 
@@ -166,13 +166,21 @@ class IpsecSas:
         def bury() -> None:
             if heir not in self:
                 return
-            if self._still_serves(old, heir):
+            if self._still_serves(old, heir) and not self._in_dispute(old, heir):
                 self._arm_burial(heir, old, succession.LINGER)
             else:
                 self.remove(old, tell_peer=True)
 
         due = self._context.now + wait
         old.timers.arm(self._context.timers, due, _burial(old), bury)
+
+    def _in_dispute(self, old: IpsecSa, heir: IpsecSa) -> bool:
+        """Tell whether each end may take the other's pair for the heir, and does so for too long.
+
+        That happens to pairs begun side by side, and traffic alone does not end it.
+        """
+        until = max(heir.established, old.established) + PATIENCE
+        return heir.initiator is not old.initiator and self._context.now >= until
 
     def _still_serves(self, old: IpsecSa, heir: IpsecSa) -> bool:
         """Tell whether traffic of either direction goes on over the old pair alone."""

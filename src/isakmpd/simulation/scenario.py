@@ -140,6 +140,7 @@ FAMILIES = {
         nat_timeouts=(30.0, 60.0, 300.0),
         situations=(Situation.OPEN, Situation.EAST),
         roadwarriors=True,
+        chatters=(0.0, 10.0, 3.0),
     ),
     "l2tp": Family(
         events=(*FAULTS, Event.REBIND, Event.MOVE),
@@ -149,7 +150,7 @@ FAMILIES = {
         suites=_TRANSPORTS,
         between_hosts=True,
         roadwarriors=True,
-        chatters=(5.0, 1.0),
+        chatters=(10.0, 2.0),
     ),
     "hosts": Family(
         events=(*FAULTS, Event.REBIND),
