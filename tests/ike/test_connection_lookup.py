@@ -25,6 +25,7 @@ Use-Keynote= no
 [Phase 1]
 203.0.113.7= peer
 203.0.113.8= other
+10.66.0.1= near
 Default= anybody
 [peer]
 Phase= 1
@@ -36,6 +37,11 @@ Phase= 1
 Address= 203.0.113.8
 Configuration= main-mode
 Authentication= mekmitasdigoat2
+[near]
+Phase= 1
+Address= 10.66.0.1
+Configuration= main-mode
+Authentication= mekmitasdigoat4
 [anybody]
 Phase= 1
 Configuration= main-mode
@@ -287,6 +293,30 @@ ROADS: dict[str, tuple[str, dict[str, object], str, str]] = {
         "",
     ),
     "the address we assigned another": (ROAD, {}, "10.77.0.5", "expected the peer itself"),
+    "it, from behind a NAT": (
+        ROAD,
+        {"nat": BEHIND},
+        "10.77.0.5",
+        "got 10.77.0.5, which belongs to [ipv4/10.77.0.5]:Address",
+    ),
+    "the address of another gateway": (
+        ROAD,
+        {"nat": BEHIND},
+        "10.66.0.1",
+        "got 10.66.0.1, which belongs to [near]:Address",
+    ),
+    "where clouds keep their secrets": (
+        ROAD,
+        {"nat": BEHIND},
+        "169.254.169.254",
+        "got 169.254.169.254, which nobody",
+    ),
+    "everybody at once": (
+        ROAD,
+        {"nat": BEHIND},
+        "255.255.255.255",
+        "got 255.255.255.255, which nobody",
+    ),
 }
 
 

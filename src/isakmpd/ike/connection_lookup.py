@@ -133,9 +133,20 @@ def _not_the_peer(configuration: Configuration, theirs: Identity, asking: Asking
     single = host(theirs)
     if not behind or single is None:
         return f"got {_packets(theirs)}, expected the peer itself, {asking.transport.remote}"
-    if single.is_global or single.is_multicast or single.is_unspecified or single.is_loopback:
+    if single.is_global or _names_no_host(single):
         return f"got {single}, which nobody behind a NAT has as his own"
     return _claimed(configuration, single, asking)
+
+
+def _names_no_host(address: Address) -> bool:
+    """Tell whether an address is none that a host is reached at through routers."""
+    return (
+        address.is_multicast
+        or address.is_unspecified
+        or address.is_loopback
+        or address.is_link_local
+        or address.is_reserved
+    )
 
 
 def _claimed(configuration: Configuration, address: Address, asking: Asking) -> str:
@@ -152,6 +163,9 @@ def _claimed(configuration: Configuration, address: Address, asking: Asking) -> 
         for tag, end in ends:
             if end is not None and end.network.prefixlen and address in end.network:
                 return f"got {address}, which belongs to [{connection.section}]:{tag}"
+    for owner in (*configuration.peers.values(), *configuration.address_pools.values()):
+        if owner.address == address and owner.section != asking.peer:
+            return f"got {address}, which belongs to [{owner.section}]:Address"
     return ""
 
 
