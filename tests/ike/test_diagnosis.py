@@ -21,7 +21,13 @@ from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
 from isakmpd.wire.header import Header, decode_header
 from isakmpd.wire.numbers import Doi, ExchangeType, Flags, NotifyType, PayloadType, Protocol
-from isakmpd.wire.payloads import Notification, Payload, SecurityAssociation, VendorId
+from isakmpd.wire.payloads import (
+    Notification,
+    Payload,
+    SecurityAssociation,
+    VendorId,
+    encode_chain,
+)
 from isakmpd.wire.vendor_ids import Vendor
 from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
 from tests.ike.offers import Phase1, Phase2
@@ -46,6 +52,7 @@ class Side:
     phase_1: str = ""  # which section answers for an address, where not the peer's own
     peer_tags: str = ""
     flags: str = ""
+    local_id: str = "Local-ID= here"
     more: str = ""
 
     def text(self, *, west: bool) -> str:
@@ -73,7 +80,7 @@ Transforms= {self.transforms}
 Phase= 2
 ISAKMP-peer= peer
 Configuration= quick-mode
-Local-ID= here
+{self.local_id}
 Remote-ID= there
 {self.flags}
 [here]
@@ -342,7 +349,7 @@ PHASE_1 = (
     ),
     Fault(
         "HMAC block",
-        f"(unauthenticated); {KEYS}",
+        f"(unauthenticated); {KEYS}, or HMAC keys are padded otherwise ([peer]:HMAC-block decides)",
         "it does with HMAC keys padded to 128 octets ([peer]:HMAC-block= 128 decides)",
         begins=Side(transforms="AES-128-SHA2-512"),
         answers=Side(transforms="AES-128-SHA2-512", peer_tags="HMAC-block= 64"),
@@ -455,6 +462,20 @@ PHASE_2 = (
         answers=Side(local=lan(EAST_LAN, more="Protocol= udp\nPort= 1701")),
     ),
 )
+MODE_CONFIG = (
+    Fault(
+        "no addresses to assign",
+        f"quick mode does not begin: it has no Local-ID, so it needs an address of {EAST}:500, and "
+        f"mode config has brought none ([ipv4/{EAST}]:Attributes asks for one, ",
+        f"{WEST}:500 asks for an address by mode config, and none is configured for {WEST} "
+        f"([ipv4/{WEST}]:Address decides)",
+        begins=Side(
+            local_id="",
+            peer_tags="Flags= ikecfg",
+            more=f"[ipv4/{EAST}]\nMode= GET\nAttributes= Address",
+        ),
+    ),
+)
 
 ON_THE_WAY = (
     Fault(
@@ -491,7 +512,9 @@ ON_THE_WAY = (
 )
 
 
-@pytest.mark.parametrize("fault", [*PHASE_1, *PHASE_2, *ON_THE_WAY], ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault", [*PHASE_1, *PHASE_2, *MODE_CONFIG, *ON_THE_WAY], ids=lambda fault: fault.name
+)
 def test_both_ends_name_the_cause(
     fault: Fault, record_property: Callable[[str, object], None]
 ) -> None:
@@ -641,6 +664,18 @@ def test_a_refusal_without_explanation(data: bytes, vendor: bool) -> None:
     notify = Notification(Doi.IPSEC, Protocol.ISAKMP, kind, b"", data)
     daemon.hears(in_clear(mm1, notify, *[OURS] * vendor))
     assert f"{OTHERS} our address {WEST}" in given_up(daemon)
+
+
+def test_an_authentication_method_that_differs() -> None:
+    """As one of ours explains it that has certificates."""
+    daemon, mm1 = begun()
+    kind = NotifyType.NO_PROPOSAL_CHOSEN
+    wanted = encode_chain((a_peer(Phase1(authentication=3)).sa(),))
+    daemon.hears(in_clear(mm1, Notification(Doi.IPSEC, Protocol.ISAKMP, kind, b"", wanted), OURS))
+    assert (
+        "nearest of its own: AUTHENTICATION_METHOD: got RSA_SIG, expected PRE_SHARED in "
+        "[AES-128-SHA] ([main-mode]:Transforms decides)"
+    ) in given_up(daemon)
 
 
 def test_an_explanation_is_for_our_own_alone() -> None:

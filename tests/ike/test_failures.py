@@ -45,9 +45,10 @@ def test_another_reason_and_another_subject_are_told() -> None:
 def test_after_a_success_a_failure_is_news() -> None:
     """As it is under another configuration."""
     context, failures = some()
-    for end in (lambda: failures.over("a"), failures.forget):
-        failures.tell("a", "one")
-        end()
+    failures.tell("a", "one")
+    failures.over("a")
+    failures.tell("a", "one")
+    failures.forget()
     failures.tell("a", "one")
     assert lines(context) == ["one"] * 3
     failures.over("b")

@@ -162,6 +162,11 @@ def received(attributes: Iterable[Attribute], outer: Address) -> Received:
     return Received(reading.assignment(), tuple(dict.fromkeys(kinds)), tuple(remarks))
 
 
+def address_wanted(attributes: Iterable[Attribute]) -> bool:
+    """Tell whether a REQUEST asks for an address."""
+    return any(attribute.type in _ADDRESS for attribute in attributes)
+
+
 def xauth_wanted(attributes: Iterable[Attribute]) -> bool:
     """Tell whether a REQUEST or SET belongs to XAUTH (draft-beaulieu-ike-xauth-02)."""
     return any(attribute.type in _XAUTH for attribute in attributes)

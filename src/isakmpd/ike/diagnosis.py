@@ -54,9 +54,11 @@ def refusal(x: Phase1Exchange, notification: Notification) -> str:
     return meaning(x, wanted)
 
 
-def keys_differ(x: Phase1Exchange) -> str:
-    """Say so, and which section holds ours."""
+def keys_differ(x: Phase1Exchange, *, padding_tried: bool = False) -> str:
+    """Say so, and which section holds ours; ``padding_tried`` tells that it is not the padding."""
     text = f"the pre-shared keys probably differ ([{x.key_section}]:Authentication decides)"
+    if x.padding_varies and not padding_tried:
+        text += f", or HMAC keys are padded otherwise ([{x.name}]:HMAC-block decides)"
     if x.initiator and x.exchange_type == ExchangeType.AGGRESSIVE:
         # A responder answers whom it does not know as if it did.
         text += f", or the peer has none for {named(x.local_id)} ([{x.name}]:ID decides)"

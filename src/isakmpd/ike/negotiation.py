@@ -278,7 +278,7 @@ class Negotiation:
             if connection is None or self._satisfied(name, sa):
                 continue
             if lack := self.mode_configuration.lacks_address(channel, connection):
-                self.context.log(f"{name}: quick mode does not begin: {lack}")
+                self.context.failures.tell(name, f"{name}: quick mode does not begin: {lack}")
                 self._connection_failed(name, lack)
             else:
                 self._begin_quick_mode(channel, connection)

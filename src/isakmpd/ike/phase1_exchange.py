@@ -139,6 +139,11 @@ class Phase1Exchange(Exchange):
         return self.sealing is not None or self._complained
 
     @property
+    def padding_varies(self) -> bool:
+        """Tell whether peers differ in how they pad HMAC keys of the hash that was agreed on."""
+        return self._keys is not None and self._keys.with_the_other_block() is not None
+
+    @property
     def key_section(self) -> str:
         """Name the section whose Authentication is the key, as far as that is known."""
         stored_for = self._keys.key.origin.stored_for if self._keys is not None else ""
@@ -328,9 +333,10 @@ class Phase1Exchange(Exchange):
         if self._complained:
             return
         step = self._expect.name if self._expect is not None else "a message"
+        differ = diagnosis.keys_differ(self, padding_tried=True)
         line = (
             f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}: "
-            f"{self._other_block(header, body) or diagnosis.keys_differ(self)}"
+            f"{self._other_block(header, body) or differ}"
         )
         if self.initiator:
             self.context.failures.tell(self.name, line)

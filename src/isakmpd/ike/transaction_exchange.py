@@ -12,6 +12,7 @@ from isakmpd.ike.effects import Ask
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.framing import Sealing
+from isakmpd.ike.identity_sections import section_of
 from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IsakmpSa
@@ -91,7 +92,18 @@ class TransactionExchange(Exchange):
                 f"{self.name}: {self.sa.remote_id} asks for mode config attributes and has no "
                 "section of its own: it is told nothing",
             )
+        if configuration_attributes.address_wanted(request) and not (pool and pool.address):
+            self._has_no_address()
         return configuration_attributes.replied(request, pool, prefix_octet=self.prefix_octet)
+
+    def _has_no_address(self) -> None:
+        section = section_of(self.sa.remote_id)
+        decides = f"[{section}]:Address decides" if section else "an identity of another type has"
+        self.context.failures.tell(
+            self.name,
+            f"{self.name}: {self.transport.peer} asks for an address by mode config, and none is "
+            f"configured for {self.sa.remote_id} ({decides})",
+        )
 
     async def take(self, attributes: tuple[Attribute, ...]) -> tuple[int, ...]:
         """Hand on to the stack what a peer assigns; give the kinds taken. Raises Refused."""
