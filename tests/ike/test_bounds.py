@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from unittest.mock import Mock
+
 import pytest
 
-from isakmpd.ike import ipsec_sas, negotiation
-from isakmpd.wire.numbers import NotifyType
+from isakmpd.ike import ipsec_sas, negotiation, phase2_exchange
+from isakmpd.wire.numbers import NotifyType, Protocol
 from tests.ike.daemon import configuration
 from tests.ike.scenes import agreed, answer_quick_mode, met, proposal, refusal
 
@@ -42,3 +44,25 @@ def test_pairs_of_a_peer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal(peer, refused).type == NotifyType.NO_PROPOSAL_CHOSEN
     assert "quick mode is refused: the peer has 3 IPsec SAs, 3 are allowed" in daemon.log[-1]
     assert len(daemon.stack.spis) == 3
+
+
+def test_a_delete_of_very_many_spis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It costs no look at every pair for every SPI, and what a quick mode remembers is little."""
+    daemon, peer = met(configuration())
+    for number in range(1, 7):
+        quick = proposal(peer, message_id=number, spi=(0x1000 + number).to_bytes(4))
+        answer_quick_mode(daemon, quick)
+    unfinished = proposal(peer, message_id=0x77, spi=b"\0\0\x77\x77")
+    daemon.hears(unfinished.qm1())
+    sas = daemon.engine._negotiation.ipsec_sas
+    looks = Mock(wraps=sas.of_peer)
+    monkeypatch.setattr(sas, "of_peer", looks)
+    spis = [number.to_bytes(4) for number in range(0x900000, 0x900000 + 16000)]
+    delete = peer.delete(Protocol.IPSEC_ESP, *spis, (0x1006).to_bytes(4))
+    daemon.hears(peer.protected(delete, message_id=0x78))
+    assert looks.call_count < 100
+    left = {pair.outbound.key.spi for pair in daemon.snapshot.ipsec_sas}
+    assert 0x1006 not in left
+    assert 0x1005 in left
+    (running,) = daemon.engine._negotiation.exchanges.quick_modes()
+    assert len(running._deleted) == phase2_exchange.DELETED_SPIS

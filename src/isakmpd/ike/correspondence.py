@@ -144,20 +144,26 @@ class Correspondence:
                 self._notified(sa, notification)
 
     def _deleted(self, sa: IsakmpSa, delete: Delete) -> None:
+        if delete.protocol == Protocol.ISAKMP:
+            for spi in delete.spis:
+                self._isakmp_deleted(sa, spi)
+            return
+        # A Delete can overtake the message that would have completed the SA.
+        running = self._negotiation.exchanges.quick_modes()
+        waiting = [exchange for exchange in running if exchange.sa.same_peer(sa)]
         for spi in delete.spis:
-            if delete.protocol == Protocol.ISAKMP:
-                target = self.isakmp_sas.get((spi[:8], spi[8:]))
-                if target is not None and target.same_peer(sa):
-                    self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
-                    self.isakmp_sas.remove(target, tell_peer=False)
-            elif is_spi(delete.protocol, spi):
+            if is_spi(delete.protocol, spi):
+                for exchange in waiting:
+                    exchange.spi_deleted(delete.protocol, spi)
                 self._spi_deleted(sa, delete.protocol, spi)
 
+    def _isakmp_deleted(self, sa: IsakmpSa, cookies: bytes) -> None:
+        target = self.isakmp_sas.get((cookies[:8], cookies[8:]))
+        if target is not None and target.same_peer(sa):
+            self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
+            self.isakmp_sas.remove(target, tell_peer=False)
+
     def _spi_deleted(self, sa: IsakmpSa, protocol: Protocol, spi: bytes) -> None:
-        # A Delete can overtake the message that would have completed the SA.
-        for exchange in self._negotiation.exchanges.quick_modes():
-            if exchange.sa.same_peer(sa):
-                exchange.spi_deleted(protocol, spi)
         pair = self._negotiation.ipsec_sas.by_outbound_spi(sa, protocol, spi)
         if pair is not None:
             self._context.verbose(f"{pair.name}: the peer deleted SA {spi.hex()}")

@@ -24,6 +24,8 @@ PATIENCE = 60.0  # seconds a peer has to delete what its own SA replaces, or to 
 GENERATIONS = 8  # pairs of one purpose, the replaced among them; the oldest give way
 PAIRS_OF_PEER = 1024  # beside two for each connection configured
 
+_PeersSpi = tuple[str, SecurityProtocol, int]  # the peer, and an SPI on which it receives
+
 
 class IpsecSaOwner(Protocol):
     """Act on what happens to IPsec SAs; the engine does."""
@@ -52,6 +54,7 @@ class IpsecSas:
         self._owner = owner
         self._pairs: dict[ipsec.SaKey, IpsecSa] = {}  # by inbound key
         self._by_key: dict[ipsec.SaKey, IpsecSa] = {}  # by each key of the bundle
+        self._by_peers_spi: dict[_PeersSpi, IpsecSa] = {}
         self._by_connection: Grouped[str, IpsecSa] = Grouped()
         self._by_section: Grouped[str, IpsecSa] = Grouped()
         self._by_peer: Grouped[str, IpsecSa] = Grouped()
@@ -91,12 +94,7 @@ class IpsecSas:
         self, sa: IsakmpSa, protocol: SecurityProtocol, spi: bytes
     ) -> IpsecSa | None:
         """Find the pair a peer's Delete names: its inbound SPI is our outbound one."""
-        number = int.from_bytes(spi)
-        for pair in self.of_peer(sa):
-            keys = (each.outbound.key for each in pair.bundle)
-            if any((key.protocol, key.spi) == (protocol, number) for key in keys):
-                return pair
-        return None
+        return self._by_peers_spi.get((sa.peer_key, protocol, int.from_bytes(spi)))
 
     def full(self, sa: IsakmpSa) -> str | None:
         """Say why the peer of an ISAKMP SA can have no more pairs, None while it can."""
@@ -135,6 +133,8 @@ class IpsecSas:
         self._by_purpose.add(pair.purpose, pair)
         for key in _keys(pair):
             self._by_key[key] = pair
+        for spi in _peers_spis(pair):
+            self._by_peers_spi[spi] = pair
 
     def _forget(self, pair: IpsecSa) -> None:
         self._by_connection.remove(pair.name, pair)
@@ -143,6 +143,9 @@ class IpsecSas:
         self._by_purpose.remove(pair.purpose, pair)
         for key in _keys(pair):
             self._by_key.pop(key, None)
+        for spi in _peers_spis(pair):
+            if self._by_peers_spi.get(spi) is pair:
+                del self._by_peers_spi[spi]
 
     def move(self, pair: IpsecSa, bundle: tuple[ipsec.SaPair, ...]) -> None:
         """Know a pair by the SAs it has where its peer is, its inbound SPIs being the same."""
@@ -310,6 +313,12 @@ def _keys(pair: IpsecSa) -> Iterator[ipsec.SaKey]:
     for protocol in pair.bundle:
         yield protocol.inbound.key
         yield protocol.outbound.key
+
+
+def _peers_spis(pair: IpsecSa) -> Iterator[_PeersSpi]:
+    for protocol in pair.bundle:
+        key = protocol.outbound.key
+        yield pair.isakmp.peer_key, key.protocol, key.spi
 
 
 def _burial(pair: IpsecSa) -> str:

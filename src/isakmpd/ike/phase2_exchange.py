@@ -25,6 +25,8 @@ from isakmpd.wire.numbers import EncapsulationMode, ExchangeType
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
 from isakmpd.wire.payloads import Notification
 
+DELETED_SPIS = 1024  # remembered while one quick mode runs
+
 
 class Phase2Owner(Protocol):
     """Be told what becomes of a quick mode exchange; the engine is."""
@@ -156,7 +158,8 @@ class Phase2Exchange(Exchange):
 
     def spi_deleted(self, protocol: SecurityProtocol, spi: bytes) -> None:
         """Hear that the peer does not hold an SPI any more, perhaps one it gave us."""
-        self._deleted.add((protocol, int.from_bytes(spi)))
+        if len(self._deleted) < DELETED_SPIS:
+            self._deleted.add((protocol, int.from_bytes(spi)))
 
     def refused_by_peer(self, notification: Notification) -> None:
         """End because the peer says, authenticated, that it will not have this."""
