@@ -222,6 +222,16 @@ class TestMoves:
         east.receives(sealed, INBOUND, at=(ELSEWHERE, 4500))
         assert self.moves(east) == []
 
+    def test_where_a_copy_passes_for_new_nobody_moves(self, west: Host) -> None:
+        """ReplayWindow= 0 takes replays: one of the latest packet could come from anywhere."""
+        west.install(OUTBOUND, flow=Flow(SELECTOR))
+        east = Host()
+        east.install(replace(INBOUND, source=WEST, replay_window=0))
+        sealed = self.sealed(west)
+        assert east.receives(sealed, INBOUND)
+        assert east.receives(sealed, INBOUND, at=(ELSEWHERE, 4500))
+        assert self.moves(east) == []
+
     def test_without_udp_there_is_no_nat_to_move_behind(self, west: Host) -> None:
         west.install(OUTBOUND, flow=Flow(SELECTOR))
         east = Host()

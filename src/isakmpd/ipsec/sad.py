@@ -268,12 +268,14 @@ class Inbound(_Counted):
     def came_from(self, source: Address, port: int, sequence: int, now: float) -> None:
         """Report that an authentic packet in UDP came from elsewhere, if it is the newest.
 
-        An old one may have been on its way since before the peer's NAT gave it the place it has.
+        An old one may have been on its way since before the peer's NAT gave it the place it has,
+        and without a replay window a copy looks as new as the newest.
         """
         if Place(source, port) == place_of(self.description):
             self.peer = source
             return
-        if self.description.udp is None or sequence != self._opener.replay.highest:
+        replay = self._opener.replay
+        if self.description.udp is None or not replay.size or sequence != replay.highest:
             return
         if self._move_reported is not None and now - self._move_reported < MOVE_INTERVAL:
             return
