@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from isakmpd.config.model import ClientId, Configuration, Connection
+from isakmpd.config.model import AddressPool, ClientId, Configuration, Connection, Peer
 from isakmpd.ike import client_ids
 from isakmpd.ike.client_ids import ClientIds, described, host, shown
 from isakmpd.ike.identity_sections import section_of
@@ -163,7 +163,11 @@ def _claimed(configuration: Configuration, address: Address, asking: Asking) -> 
         for tag, end in ends:
             if end is not None and end.network.prefixlen and address in end.network:
                 return f"got {address}, which belongs to [{connection.section}]:{tag}"
-    for owner in (*configuration.peers.values(), *configuration.address_pools.values()):
+    owners: list[Peer | AddressPool] = [
+        *configuration.peers.values(),
+        *configuration.address_pools.values(),
+    ]
+    for owner in owners:
         if owner.address == address and owner.section != asking.peer:
             return f"got {address}, which belongs to [{owner.section}]:Address"
     return ""
