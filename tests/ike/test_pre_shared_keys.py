@@ -190,3 +190,47 @@ def test_two_peers_that_claim_one_identity_are_two() -> None:
     )
     daemon.answers(second.mm5(mm4), source=elsewhere)
     assert len(daemon.snapshot.isakmp_sas) == 2
+
+
+OTHERS_KEYS = [
+    ("AGGRESSIVE", name(IdType.FQDN, "EAST.example"), b"everybody's key"),
+    ("ID_PROT", name(IdType.FQDN, "east.example"), b"key of the address"),
+    ("ID_PROT", name(IdType.USER_FQDN, "Ike@East.example"), b"key of the address"),
+]
+
+
+@pytest.mark.parametrize(("exchange", "identity", "key"), OTHERS_KEYS)
+def test_a_name_with_a_key_of_its_own_is_proved_by_no_other(
+    exchange: str, identity: Identity, key: bytes
+) -> None:
+    """In whatever spelling: mode config would give its address to whoever shares another key."""
+    daemon, peer = Daemon(given(exchange=exchange)), a_peer(identity=identity, key=key)
+    if exchange == "AGGRESSIVE":
+        daemon.hears(peer.am3(daemon.answers(peer.am1())))
+    else:
+        daemon.hears(peer.mm5(daemon.answers(peer.mm3(daemon.answers(peer.mm1())))))
+    assert daemon.snapshot.isakmp_sas == ()
+    stored = str(identity).lower()
+    assert (
+        f"{identity} has a key of its own ([{stored}]:Authentication), it has used another"
+        in (daemon.log[-1])
+    )
+
+
+def test_a_name_may_have_the_key_of_its_address() -> None:
+    """Two sections with one key are one peer's."""
+    text = _FILE.replace("key of the host", "key of the address")
+    config = parse(text.format(exchange="ID_PROT", own=SHARED, named=""), "isakmpd.conf")
+    peer = a_peer(identity=name(IdType.FQDN, "east.example"), key=b"key of the address")
+    daemon = Daemon(config)
+    answer_main_mode(daemon, peer)
+    assert len(daemon.snapshot.isakmp_sas) == 1
+
+
+def test_a_peer_named_by_its_own_section_may_use_any_name() -> None:
+    """Its key already tells who it is, and such files go on working."""
+    config = given(exchange="ID_PROT", named=NAMED)
+    peer = a_peer(identity=name(IdType.FQDN, "east.example"), key=b"key of the section")
+    daemon = Daemon(config)
+    answer_main_mode(daemon, peer)
+    assert len(daemon.snapshot.isakmp_sas) == 1

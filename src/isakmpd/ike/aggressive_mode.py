@@ -30,7 +30,7 @@ async def initiator(x: Phase1Exchange) -> None:
     )
     keys = answer.keys
     try:
-        remote_id = peer_identity.accept(x, peer_identity.read(reply))
+        remote_id = peer_identity.accept(x, peer_identity.read(reply), keys.key)
     except Refused as refused:
         x.reject(keys, refused, peer_holds_sa=False)
     x.sealing = keys.sealing()
@@ -111,7 +111,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     )
     x.detect_nat(choice, message, began_at)
     try:
-        remote_id = peer_identity.accept(x, initiator_id)
+        remote_id = peer_identity.accept(x, initiator_id, keys.key)
     except Refused as refused:
         x.reject(keys, refused, peer_holds_sa=True)
     x.complete(keys, remote_id)

@@ -38,7 +38,7 @@ async def initiator(x: Phase1Exchange) -> None:
         proof=keys.verify_hash_r,
     )
     try:
-        remote_id = peer_identity.accept(x, peer_identity.read(reply))
+        remote_id = peer_identity.accept(x, peer_identity.read(reply), keys.key)
     except Refused as refused:
         x.reject(keys, refused, peer_holds_sa=True)
     x.complete(keys, remote_id, reply)
@@ -66,7 +66,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
         proof=keys.verify_hash_i,
     )
     try:
-        remote_id = peer_identity.accept(x, peer_identity.read(message))
+        remote_id = peer_identity.accept(x, peer_identity.read(message), keys.key)
     except Refused as refused:
         x.reject(keys, refused, peer_holds_sa=False)
     identity = Identification.of(x.local_id)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from isakmpd.ike import pre_shared_keys
 from isakmpd.ike.phase1_exchange import Phase1Exchange
+from isakmpd.ike.pre_shared_keys import PeerKey
 from isakmpd.ike.refused import Refused
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.malformed import Malformed
@@ -27,10 +29,11 @@ def read(message: Chain) -> Identity:
     return identity
 
 
-def accept(x: Phase1Exchange, identity: Identity) -> Identity:
-    """Hold a proven identity against the section's Remote-ID; raises Refused.
+def accept(x: Phase1Exchange, identity: Identity, key: PeerKey) -> Identity:
+    """Hold an identity that ``key`` has proved against the section's Remote-ID; raises Refused.
 
-    Without Remote-ID the pre-shared key, which already names the peer, vouches for any identity.
+    Without Remote-ID the pre-shared key, which already names the peer, vouches for any identity;
+    but where the section is many peers', not for a name that has a key of its own.
     """
     wanted = x.peer.remote_id
     if wanted is not None and not wanted.same_subject(identity):
@@ -40,6 +43,8 @@ def accept(x: Phase1Exchange, identity: Identity) -> Identity:
             NotifyType.INVALID_ID_INFORMATION,
             (Identification.of(wanted),),
         )
+    if wanted is None and x.peer.address is None:
+        _refuse_anothers_name(x, identity, key)
     if wanted is None and not _is_its_address(x, identity):
         x.context.verbose(
             f"{x.name}: no Remote-ID is configured, the key vouches for {identity.type} {identity}"
@@ -51,6 +56,16 @@ def accept(x: Phase1Exchange, identity: Identity) -> Identity:
         )
     x.remote_id = identity
     return identity
+
+
+def _refuse_anothers_name(x: Phase1Exchange, identity: Identity, key: PeerKey) -> None:
+    holder = pre_shared_keys.holder_of(x.configuration, identity, key)
+    if holder:
+        raise Refused(
+            f"{identity.type} {identity} has a key of its own ([{holder}]:Authentication), it has "
+            "used another",
+            NotifyType.INVALID_ID_INFORMATION,
+        )
 
 
 def _is_its_address(x: Phase1Exchange, identity: Identity) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from isakmpd.config.model import Configuration, Peer
+from isakmpd.crypto.hashes import equal
 from isakmpd.crypto.secret import Secret
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import IdType
 
-_NAMED = (IdType.IPV4_ADDR, IdType.IPV6_ADDR, IdType.FQDN, IdType.USER_FQDN)
+_OF_TEXT = (IdType.FQDN, IdType.USER_FQDN)
+_NAMED = (IdType.IPV4_ADDR, IdType.IPV6_ADDR, *_OF_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,25 @@ def by_address(configuration: Configuration, peer: Peer, address: Address) -> Pe
 def by_identity(configuration: Configuration, peer: Peer, identity: Identity) -> PeerKey | None:
     """Find the key for aggressive mode, whose first message names the initiator."""
     return _find(configuration, peer, _name(identity))
+
+
+def holder_of(configuration: Configuration, identity: Identity, used: PeerKey) -> str:
+    """Name the section with the key of a host's or user's name if it is not the key ``used``.
+
+    Names are alike in any spelling, as mode config takes them; nothing where there is no such key.
+    Addresses are no names here: hosts behind different NATs often have the same.
+    """
+    name = _name(identity)
+    if name is None or identity.type not in _OF_TEXT:
+        return ""
+    stored = {
+        section: secret
+        for section, secret in configuration.keys_by_id.items()
+        if section.lower() == name.lower()
+    }
+    if any(equal(secret.reveal(), used.secret.reveal()) for secret in stored.values()):
+        return ""
+    return next(iter(stored), "")
 
 
 def _find(configuration: Configuration, peer: Peer, name: str | None) -> PeerKey | None:
