@@ -12,9 +12,11 @@ from pathlib import Path
 from lab.gateways import EAST_LAN, EAST_NET, EAST_WAN, WEST_LAN, WEST_NET, WEST_WAN, TwoGateways
 from lab.link import Port, connect
 from lab.namespace import Namespace
+from lab.traffic import Packet
 
 WEST_PRIVATE = "172.16.0.2"
 ANOTHER_PUBLIC = "192.0.2.9"
+ICMP, UNREACHABLE = 1, 3
 ROUTER_PRIVATE = "172.16.0.1"
 MASQUERADE = """\
 table ip nat {
@@ -39,6 +41,11 @@ class AcrossNat(TwoGateways):
         """
         for words in (("flush",), ("add", f"{address}/24")):
             self.router.ip("-4", "address", *words, "dev", "outside")
+
+    def is_complaint(self, packet: Packet) -> bool:
+        """Tell whether the router says that nobody is where a packet was sent."""
+        of_router = packet.source in (WEST_WAN, ANOTHER_PUBLIC)
+        return of_router and (packet.octets[9], packet.octets[20]) == (ICMP, UNREACHABLE)
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from lab.nat import ANOTHER_PUBLIC, WEST_PRIVATE, AcrossNat, across_nat
 from lab.ping import PATTERN, Echoes, Ping, ping
 from lab.proof import Proof, prove_encrypted
 from lab.strongswan import AGGRESSIVE_WITH_KEYS, StrongSwan, gateway_configuration
-from lab.traffic import ENCRYPTED, Packet
+from lab.traffic import ENCRYPTED
 from tests.interop.configurations import (
     AGGRESSIVE,
     CONNECTION,
@@ -31,7 +31,6 @@ OURS, STRONGSWAN = "isakmpd", "strongSwan"
 SOON = {"DPD-check-interval": 2, "NAT-T-Keepalive": 1}
 MOVES = {"another port": WEST_WAN, "another address": ANOTHER_PUBLIC}
 WITHIN = 60.0  # seconds
-ICMP, UNREACHABLE = 1, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ def translated_anew(case: Case) -> Outcome:
             back = ping(lab.east, WEST_LAN, lab.folder, source=EAST_LAN)
             echoes = pings.stop()
             after = negotiations(one, other)
-            packets = [packet for packet in wire.stop() if not is_complaint(packet)]
+            packets = [packet for packet in wire.stop() if not lab.is_complaint(packet)]
     assert back.received == back.sent
     sources = {
         (packet.source, packet.octets[20:22])
@@ -146,12 +145,6 @@ def translated_anew(case: Case) -> Outcome:
     }
     proof = prove_encrypted(packets, inner=INNER, pattern=PATTERN, sent=3, received=3)
     return Outcome(len(sources), after - before, echoes, proof)
-
-
-def is_complaint(packet: Packet) -> bool:
-    """Tell whether a packet is the router's word that nobody is where packets are still sent."""
-    of_router = packet.source in MOVES.values()
-    return of_router and (packet.octets[9], packet.octets[20]) == (ICMP, UNREACHABLE)
 
 
 def crosses(lab: AcrossNat) -> bool:

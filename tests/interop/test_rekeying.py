@@ -26,7 +26,7 @@ from lab.gateways import (
     two_gateways,
 )
 from lab.isakmpd import Isakmpd
-from lab.nat import WEST_PRIVATE, across_nat
+from lab.nat import WEST_PRIVATE, AcrossNat, across_nat
 from lab.ping import PATTERN, Echoes, Ping
 from lab.proof import Proof, prove_encrypted
 from lab.strongswan import AGGRESSIVE_WITH_KEYS, StrongSwan, gateway_configuration
@@ -88,6 +88,8 @@ def observe(
     rekeyings = ended(isakmpd.log(), role)
     rekeyings.subtract(before)
     packets = wire.stop()
+    if isinstance(lab, AcrossNat):  # the answerer knows an address where nobody has port 500
+        packets = [packet for packet in packets if not lab.is_complaint(packet)]
     proof = prove_encrypted(
         packets, inner=INNER, pattern=PATTERN, sent=echoes.sent, received=echoes.received
     )
