@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -31,9 +32,9 @@ def test_one_place_is_one_client_as_long_as_it_has_sas() -> None:
     ports = ClientPorts()
     first, again = enter(ports, 1, L2TP), enter(ports, 1, L2TP)
     assert first is again
-    ports.leave(first)
+    ports.leave(first, L2TP)
     assert ports.owner(int(NAT), UDP, 1701) == (first, 1701)
-    ports.leave(again)
+    ports.leave(again, L2TP)
     assert ports.owner(int(NAT), UDP, 1701) is None
     assert not ports
 
@@ -68,8 +69,8 @@ def test_a_port_rests_before_it_is_given_again() -> None:
     ports = ClientPorts()
     enter(ports, 1)
     assert enter(ports, 2, L2TP).ports[UDP, 1701] == FIRST_PORT
-    ports.leave(enter(ports, 2))
-    ports.leave(enter(ports, 2))
+    ports.leave(enter(ports, 2), ANY)
+    ports.leave(enter(ports, 2), ANY)
     assert enter(ports, 3, L2TP).ports[UDP, 1701] == FIRST_PORT + 1
 
 
@@ -89,6 +90,22 @@ def test_a_client_holds_so_many_and_no_more_but_what_its_selectors_name() -> Non
     assert len(client.ports) == MOST_PORTS + 1
     assert (UDP, 1701) in client.ports
     assert len(client.neighbours.owners) == MOST_PORTS + 1
+
+
+def test_a_port_that_no_selector_names_any_more_is_one_like_others() -> None:
+    """Else a client could take every port from its neighbours, one quick mode after another."""
+    ports = ClientPorts()
+    enter(ports, 1)
+    client = enter(ports, 2, L2TP)
+    for port in range(2000, 2000 + 3 * MOST_PORTS):
+        named = replace(L2TP, remote_port=port)
+        enter(ports, 2, named)
+        ports.leave(enter(ports, 2, named), named)
+        assert (UDP, port) in client.named
+        ports.leave(client, named)
+    assert set(client.named) == {(UDP, 1701)}
+    assert len(client.ports) <= MOST_PORTS + 2
+    assert (UDP, 1701) in client.ports
 
 
 def test_when_all_are_taken_there_is_none() -> None:

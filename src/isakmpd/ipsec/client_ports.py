@@ -8,6 +8,7 @@ what answers that port finds its way back.
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -34,7 +35,7 @@ class Client:
     place: Place
     users: int = 0
     ports: dict[tuple[int, int], int] = field(default_factory=dict)
-    named: set[tuple[int, int]] = field(default_factory=set)  # by a selector
+    named: Counter[tuple[int, int]] = field(default_factory=Counter)  # by how many selectors
 
     @property
     def translated(self) -> bool:
@@ -67,15 +68,17 @@ class ClientPorts:
             neighbours.clients.append(client)
         client.users += 1
         if selector.protocol and selector.remote_port:
-            client.named.add((selector.protocol, selector.remote_port))
+            client.named[selector.protocol, selector.remote_port] += 1
             with contextlib.suppress(LookupError):
                 seen_port(client, selector.protocol, selector.remote_port)
         return client
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: Client, selector: Selector) -> None:
         """Take a client from an SA; with its last one, the ports are free again."""
         client.users -= 1
         if client.users:
+            if selector.protocol and selector.remote_port:
+                client.named -= Counter([(selector.protocol, selector.remote_port)])
             return
         neighbours = client.neighbours
         neighbours.clients.remove(client)
@@ -107,7 +110,7 @@ def seen_port(client: Client, protocol: int, port: int) -> int:
         seen = port
     else:
         seen = _unused_port(client.neighbours, protocol)
-    if len(client.ports) >= MOST_PORTS + len(client.named):
+    while len(client.ports) >= MOST_PORTS + len(client.named):
         _give_up_oldest(client)
     client.ports[protocol, port] = seen
     owners[protocol, seen] = (client, port)

@@ -137,7 +137,7 @@ class TransportEnds:
     that moves.
     """
 
-    __slots__ = ("_clients", "addresses", "client", "peer")
+    __slots__ = ("_clients", "_selector", "addresses", "client", "peer")
 
     def __init__(self, sa: SimplexSa, clients: ClientPorts) -> None:
         if sa.selector.local.version != sa.source.version:
@@ -147,11 +147,12 @@ class TransportEnds:
         self.addresses = sa.source.packed + sa.key.destination.packed
         self.peer = sa.source if inbound else sa.key.destination
         self._clients = clients
+        self._selector = sa.selector
         self.client: Client = clients.enter(self.peer, place_of(sa), sa.selector)
 
     def leave(self) -> None:
         """Give the client back."""
-        self._clients.leave(self.client)
+        self._clients.leave(self.client, self._selector)
 
 
 def place_of(sa: SimplexSa) -> Place:
