@@ -147,7 +147,7 @@ def keep_expired_pairs(patch: pytest.MonkeyPatch) -> None:
 
 def believe_any_identity(patch: pytest.MonkeyPatch) -> None:
     """Whoever knows the key may be anybody."""
-    patch.setattr(peer_identity, "accept", lambda _x, identity: identity)
+    patch.setattr(peer_identity, "accept", lambda _x, identity, _key: identity)
 
 
 def believe_any_network(patch: pytest.MonkeyPatch) -> None:
