@@ -398,6 +398,12 @@ def test_the_original_gets_an_empty_acknowledgement() -> None:
     assert assigned(daemon) == [ASSIGNED]
 
 
+def of_many(config: Configuration) -> Configuration:
+    """The same for whoever has the key: the section has no address."""
+    peers = {"peer": replace(config.peers["peer"], address=None)}
+    return replace(config, peers=peers, default_peer="peer")
+
+
 # Who may not assign anything, and what is said.
 NOT_TAKEN = {
     "without ikecfg": (
@@ -408,6 +414,11 @@ NOT_TAKEN = {
         configured(TELLS),
         "peer: what the peer assigns is not taken: by [ipv4/192.0.2.2] this end assigns, and the "
         "peer takes",
+    ),
+    "from one of many who share a section": (
+        of_many(configured(None)),
+        "peer: what the peer assigns is not taken: [peer] has no Address, so it is many peers', "
+        "and [ipv4/192.0.2.2] does not ask this one ([ipv4/192.0.2.2]:Mode= GET would)",
     ),
 }
 
@@ -423,6 +434,15 @@ def test_not_everybody_may_assign(case: str) -> None:
     assert (answer.kind, answer.attributes) == (T.ACK, ())
     assert assigned(daemon) == []
     assert line in daemon.log
+
+
+def test_an_assignment_refused_again_and_again_fills_no_log() -> None:
+    """Nor does XAUTH asked for again and again."""
+    daemon, peer = met(configured(None, ikecfg=False))
+    for number in range(100):
+        sets = Transaction(peer, 0x5000 + number)
+        daemon.hears(sets.says(T.SET, ADDRESS, given(16520, b"x")))
+    assert len(daemon.log) <= 2
 
 
 @pytest.mark.parametrize("kind", [T.REPLY, T.ACK, T(0), T(5)])

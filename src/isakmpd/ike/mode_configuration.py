@@ -218,6 +218,10 @@ class ModeConfiguration:
             return f"[{sa.name}]:Flags= ikecfg is not set"
         if pool is not None and _tells(pool):
             return f"by [{pool.section}] this end assigns, and the peer takes"
+        if sa.peer.address is None and not _asks(pool):
+            section = section_of(sa.remote_id)
+            would = f", and [{section}] does not ask this one ([{section}]:Mode= GET would)"
+            return f"[{sa.name}] has no Address, so it is many peers'{would if section else ''}"
         return ""
 
     @property

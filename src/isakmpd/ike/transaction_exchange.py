@@ -133,14 +133,14 @@ class TransactionExchange(Exchange):
             except Refused as refused:
                 reason = refused.reason
         if reason:
-            self.context.log(f"{self.name}: what the peer assigns is not taken: {reason}")
+            line = f"{self.name}: what the peer assigns is not taken: {reason}"
+            self.context.failures.tell(self.name, line)
         return kinds if self.prefix_octet else ()  # the original reads ACKs without content
 
     def _remark_xauth(self, attributes: tuple[Attribute, ...]) -> None:
         if configuration_attributes.xauth_wanted(attributes):
-            self.context.log(
-                f"{self.name}: {self.transport.peer} wants XAUTH, which is not spoken here"
-            )
+            line = f"{self.name}: {self.transport.peer} wants XAUTH, which is not spoken here"
+            self.context.failures.tell(self.name, line)
 
     def acknowledged(self, attributes: tuple[Attribute, ...]) -> None:
         """Note what the peer says it has taken."""
