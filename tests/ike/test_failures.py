@@ -2,7 +2,7 @@
 
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import SeededEntropy
-from isakmpd.ike.failures import KEPT, PERIOD, Failures
+from isakmpd.ike.failures import KEPT, LINES, PERIOD, WINDOW, Failures
 from isakmpd.ike.outputs import Log
 from tests.ike.daemon import configuration
 
@@ -61,7 +61,24 @@ def test_what_is_remembered_is_bounded() -> None:
     context, failures = some()
     for number in range(2 * KEPT):
         failures.tell("a", f"{number}")
+        context.now += WINDOW / LINES
+    context.now -= WINDOW / LINES
     failures.tell("a", f"{2 * KEPT - 1}")
     failures.tell("a", "0")
     assert len(lines(context)) == 2 * KEPT + 1
     assert len(failures._told) == KEPT
+
+
+def test_words_that_are_always_new_fill_no_log() -> None:
+    """A peer that has proved who it is can fail in a thousand ways; others are heard beside it."""
+    context, failures = some()
+    for number in range(1000):
+        failures.tell("a", f"got network {number}")
+    failures.tell("b", "one")
+    assert lines(context) == [*(f"got network {number}" for number in range(LINES)), "one"]
+    context.now += WINDOW
+    failures.tell("a", "got network 999")
+    assert lines(context)[-2:] == [
+        f"{1000 - LINES} more lines about failures of a were left out",
+        "got network 999",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 PERIOD = 600.0  # seconds between two lines about a failure that recurs
 _VARYING = re.compile(r"(?<=SPI )[0-9a-f]+")  # new in every attempt
+WINDOW = 10.0  # seconds
+LINES = 10  # of a subject in a window: a peer can fail in ever other words
 KEPT = 1024  # failures remembered; the oldest give way
 
 
@@ -30,6 +33,8 @@ class Failures:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._told: dict[tuple[str, str], _Told] = {}
+        self._window_ends = 0.0
+        self._lines: Counter[str] = Counter()  # in this window, by subject
 
     def tell(self, subject: str, line: str) -> None:
         """Log a failure, unless the same was logged a little while ago."""
@@ -37,8 +42,9 @@ class Failures:
         key = subject, _VARYING.sub("", line)
         told = self._told.pop(key, None)
         if told is None:
-            self._remember(key, _Told(now))
-            self._context.log(line)
+            if self._admits(subject):
+                self._remember(key, _Told(now))
+                self._context.log(line)
             return
         told.since += 1
         if now < told.at + PERIOD:
@@ -48,6 +54,18 @@ class Failures:
             self._context.log(f"{line} (still failing: {told.since} times in {minutes} minutes)")
             told = _Told(now)
         self._remember(key, told)
+
+    def _admits(self, subject: str) -> bool:
+        """Count a line, and tell whether it may be logged."""
+        if self._context.now >= self._window_ends:
+            for talker, count in self._lines.items():
+                if count > LINES:
+                    text = f"{count - LINES} more lines about failures of {talker} were left out"
+                    self._context.log(text)
+            self._lines.clear()
+            self._window_ends = self._context.now + WINDOW
+        self._lines[subject] += 1
+        return self._lines[subject] <= LINES
 
     def over(self, subject: str) -> None:
         """Forget what failed for a subject: it has succeeded."""
