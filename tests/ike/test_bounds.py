@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from isakmpd.ike import ipsec_sas, negotiation, phase2_exchange
+from isakmpd.ike import ipsec_sas, phase2_exchange
 from isakmpd.wire.numbers import NotifyType, Protocol
 from tests.ike.daemon import configuration
 from tests.ike.scenes import agreed, answer_quick_mode, met, proposal, refusal
@@ -15,7 +15,7 @@ from tests.ike.scenes import agreed, answer_quick_mode, met, proposal, refusal
 def test_unfinished_quick_modes() -> None:
     """One for each connection and some more; the rest is not even deciphered, nor forgotten."""
     daemon, peer = met()
-    limit = negotiation.QUICK_MODES + 1
+    limit = answering.QUICK_MODES + 1
     begun = [
         proposal(peer, message_id=number, spi=(0x1000 + number).to_bytes(4))
         for number in range(1, limit + 4)

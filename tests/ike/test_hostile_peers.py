@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from isakmpd.ike.negotiation import QUICK_MODES
+from isakmpd.ike.answering import QUICK_MODES
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (

@@ -7,7 +7,7 @@ read before it has 3.
 
 from __future__ import annotations
 
-from isakmpd.ike import peer_identity, phase1_proposal, pre_shared_keys, steps
+from isakmpd.ike import peer_identity, phase1_outcome, phase1_proposal, pre_shared_keys, steps
 from isakmpd.ike.effects import Finish, Turn
 from isakmpd.ike.key_agreement import OwnContribution, PeerContribution, agree
 from isakmpd.ike.phase1_exchange import Phase1Exchange
@@ -32,14 +32,14 @@ async def initiator(x: Phase1Exchange) -> None:
     try:
         remote_id = peer_identity.accept(x, peer_identity.read(reply), keys.key)
     except Refused as refused:
-        x.reject(keys, refused, peer_holds_sa=False)
+        phase1_outcome.reject(x, keys, refused, peer_holds_sa=False)
     x.sealing = keys.sealing()
     x.detect_nat(keys.choice, reply)
     if x.nat.detected:
         x.float_transport()
     proof = Hash(keys.hash_i(identity.body()))
     await Finish((proof, *x.nat_discovery(keys.choice)))
-    x.complete(keys, remote_id)
+    phase1_outcome.complete(x, keys, remote_id)
 
 
 class _Answer:
@@ -113,5 +113,5 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     try:
         remote_id = peer_identity.accept(x, initiator_id, keys.key)
     except Refused as refused:
-        x.reject(keys, refused, peer_holds_sa=True)
-    x.complete(keys, remote_id)
+        phase1_outcome.reject(x, keys, refused, peer_holds_sa=True)
+    phase1_outcome.complete(x, keys, remote_id)

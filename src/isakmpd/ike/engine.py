@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isakmpd.config.model import Configuration
 from isakmpd.ike import ipsec
+from isakmpd.ike.answering import Answering
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.inbound import Inbound
@@ -59,7 +60,7 @@ class Engine:
         self._negotiation = Negotiation(self._context, usage, local_address, ike_port, listens_on)
         self._inbound = Inbound(
             self._context,
-            self._negotiation,
+            Answering(self._negotiation),
             self._negotiation.exchanges,
             self._negotiation.isakmp_sas,
             self._negotiation.strangers,

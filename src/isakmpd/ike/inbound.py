@@ -28,7 +28,7 @@ _FIRST_STATUS = 16384  # notify types below are errors (RFC 2408 section 3.14.1)
 
 
 class InboundOwner(Protocol):
-    """Act on what arrives; negotiation does."""
+    """Act on what arrives; ``Answering`` does."""
 
     def answer_phase1(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
         """Begin to answer a peer's main or aggressive mode."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from isakmpd.ike import peer_identity, phase1_notifies, phase1_proposal, steps
+from isakmpd.ike import peer_identity, phase1_notifies, phase1_outcome, phase1_proposal, steps
 from isakmpd.ike.effects import Finish, Turn
 from isakmpd.ike.key_agreement import OwnContribution, PeerContribution, agree
 from isakmpd.ike.phase1_exchange import Phase1Exchange
@@ -40,8 +40,8 @@ async def initiator(x: Phase1Exchange) -> None:
     try:
         remote_id = peer_identity.accept(x, peer_identity.read(reply), keys.key)
     except Refused as refused:
-        x.reject(keys, refused, peer_holds_sa=True)
-    x.complete(keys, remote_id, reply)
+        phase1_outcome.reject(x, keys, refused, peer_holds_sa=True)
+    phase1_outcome.complete(x, keys, remote_id, reply)
 
 
 async def responder(x: Phase1Exchange, first: Chain) -> None:
@@ -68,7 +68,7 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
     try:
         remote_id = peer_identity.accept(x, peer_identity.read(message), keys.key)
     except Refused as refused:
-        x.reject(keys, refused, peer_holds_sa=False)
+        phase1_outcome.reject(x, keys, refused, peer_holds_sa=False)
     identity = Identification.of(x.local_id)
     await Finish(
         (
@@ -78,4 +78,4 @@ async def responder(x: Phase1Exchange, first: Chain) -> None:
             *phase1_notifies.responder_lifetime(x, choice),
         )
     )
-    x.complete(keys, remote_id, message)
+    phase1_outcome.complete(x, keys, remote_id, message)

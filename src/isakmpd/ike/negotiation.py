@@ -1,11 +1,11 @@
-"""Begin and answer exchanges, and act on how they end: the hub of the engine."""
+"""Begin exchanges, and act on how all of them end: the hub of the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from isakmpd.config.model import Connection, Peer
-from isakmpd.ike import announcements, explanation, informational, ipsec, phase1_modes, quick_mode
+from isakmpd.ike import explanation, informational, ipsec, phase1_modes, quick_mode
 from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.connections import Connections
 from isakmpd.ike.context import Context
@@ -13,7 +13,7 @@ from isakmpd.ike.correspondence import Correspondence
 from isakmpd.ike.drop_log import DropLog
 from isakmpd.ike.entropy import cookie
 from isakmpd.ike.exchange import Exchange
-from isakmpd.ike.exchanges import Exchanges, first_message_key
+from isakmpd.ike.exchanges import Exchanges
 from isakmpd.ike.guards import Guards
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.liveness import Farewell
@@ -26,16 +26,14 @@ from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.waiting import Waiting, goal
 from isakmpd.wire.addresses import Address
-from isakmpd.wire.header import NO_COOKIE, Header
+from isakmpd.wire.header import NO_COOKIE
 from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import SITUATION_IDENTITY_ONLY, Doi, NotifyType, Protocol
-from isakmpd.wire.payloads import Chain, Notification, SecurityAssociation
+from isakmpd.wire.numbers import Doi, Protocol
+from isakmpd.wire.payloads import Notification
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
 LocalAddress = Callable[[Address], Address | None]
 ListensOn = Callable[[Address], bool]
-
-QUICK_MODES = 16  # a peer's, unfinished under one ISAKMP SA, beside one for each connection
 
 
 class Negotiation:
@@ -128,10 +126,10 @@ class Negotiation:
         """Find the ends of a phase 1 to begin, or say in a sentence why there is no way."""
         if peer is None:
             return "the peer is not configured any more"
+        if toward is not None and (peer.address is None or toward.nat.peer_is_behind):
+            return toward.transport  # a NAT has no other way to it open
         if peer.address is None:
-            if toward is None:
-                return f"the peer's section has no address ([{peer.section}]:Address decides)"
-            return toward.transport
+            return f"the peer's section has no address ([{peer.section}]:Address decides)"
         local = peer.local_address or self._local_address(peer.address)
         if local is None:
             return (
@@ -169,69 +167,9 @@ class Negotiation:
         renewed = (pair.client_ids for pair in pairs if pair.wants_heir and not pair.replaced)
         return next(renewed, None)
 
-    # Answering
-
-    def answer_phase1(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
-        """Begin to answer a peer's phase 1, but of an address nobody configured."""
-        peer = self.context.configuration.peer_for(at.remote)
-        if peer is None:
-            self._refuse_stranger(header, first, octets, at)
-            return
-        cookies = header.initiator_cookie, cookie(self.context.entropy)
-        exchange = Phase1Exchange(
-            self.context, self, peer, False, at, cookies, exchange_type=header.exchange_type
-        )
-        self.exchanges.add(exchange, first_message_key(header.initiator_cookie))
-        exchange.start(phase1_modes.responder(exchange, first), octets)
-
-    def _refuse_stranger(self, header: Header, first: Chain, octets: bytes, at: Transport) -> None:
-        """Tell an address that no section is for so, as strongSwan does: it may be a mistake."""
-        nothing = SecurityAssociation(Doi.IPSEC, SITUATION_IDENTITY_ONLY, ())
-        refused = Refused(
-            f"no peer section for {at.remote} ([Phase 1]:{at.remote} or Default decides)",
-            NotifyType.NO_PROPOSAL_CHOSEN,
-            (nothing,),
-        )
-        line = f"{at.remote}: phase 1 with {at.peer} failed: {refused.reason}"
-        if self.strangers.failed(at, line):
-            cookies = header.initiator_cookie, header.responder_cookie
-            vendors = announcements.heard(first)
-            informational.send_in_clear(self.context, at, cookies, refused, vendors, len(octets))
-
-    def answer_quick_mode(
-        self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
-    ) -> None:
-        """Begin to answer a peer's quick mode, whose HASH(1) is verified; raises Refused."""
-        if (limit := self.ipsec_sas.full(sa)) is not None:
-            refused = Refused(
-                f"{sa.name}: quick mode is refused: {limit}", NotifyType.NO_PROPOSAL_CHOSEN
-            )
-            self.notify(sa, refused)
-            raise Refused(refused.reason, None)
-        exchange = Phase2Exchange(
-            self.context, self, sa, f"{sa.name}/?", False, at, header.message_id
-        )
-        exchange.begin_with(body)
-        self.exchanges.add(exchange)
-        exchange.start(quick_mode.responder(exchange, first), octets)
-
-    def answer_transaction(
-        self, sa: IsakmpSa, header: Header, body: bytes, first: Chain, octets: bytes, at: Transport
-    ) -> None:
-        """Begin to answer a peer's transaction, whose HASH is verified."""
-        self.mode_configuration.answer(sa, header, body, first, octets, at)
-
     def assigned_addresses(self, sa: IsakmpSa) -> tuple[Address, ...]:
         """List the addresses the peer of ``sa`` has assigned this host, one of an IP version."""
         return self.mode_configuration.addresses(sa)
-
-    def quick_modes_full(self, sa: IsakmpSa) -> str | None:
-        """Say why no further quick mode is answered under an ISAKMP SA, None while it is."""
-        limit = QUICK_MODES + len(self.context.configuration.connections)
-        running = sum(not exchange.initiator for exchange in self.exchanges.quick_modes(sa))
-        if running < limit:
-            return None
-        return f"{sa.name}: quick mode is not answered: {running} of the peer's are unfinished"
 
     # Phase 1 ends
 
@@ -446,12 +384,6 @@ class Negotiation:
         """Tell whether an SA of that destination, protocol and SPI exists."""
         return self.ipsec_sas.by_key(key) is not None
 
-    def heard_from(self, sa: IsakmpSa, at: Transport) -> None:
-        """Take note that a message a peer has just authenticated came from there."""
-        if sa.liveness is not None:
-            sa.liveness.heard()
-        self.moved_peers.heard_from(sa, at)
-
     def notify(
         self,
         sa: IsakmpSa,
@@ -464,11 +396,3 @@ class Negotiation:
             data = explanation.explain(refused, sa.vendors)
             payload = Notification(Doi.IPSEC, protocol, refused.notify, spi, data)
             informational.send(self.context, sa, (payload,))
-
-    def informed(self, sa: IsakmpSa, message: Chain) -> None:
-        """Act on an authenticated informational message; raises Malformed."""
-        self.correspondence.informed(sa, message)
-
-    def unknown_cookies(self, cookies: tuple[bytes, bytes], at: Transport) -> bool:
-        """Hear, unauthenticated, that a peer does not know an SA; False when nor do we."""
-        return self.correspondence.unknown_cookies(cookies, at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from isakmpd.config.model import Configuration, Peer
 from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK
@@ -11,10 +11,9 @@ from isakmpd.crypto.secret import Secret
 from isakmpd.ike import (
     announcements,
     diagnosis,
-    explanation,
     informational,
     nat_traversal,
-    phase1_notifies,
+    phase1_outcome,
     pre_shared_keys,
 )
 from isakmpd.ike.context import Context
@@ -235,76 +234,7 @@ class Phase1Exchange(Exchange):
         if not self.transport.encapsulated:
             self.transport = self.transport.floated(port, port)
 
-    # Ending
-
-    def complete(self, keys: Phase1Keys, remote_id: Identity, last: Chain | None = None) -> None:
-        """Hand the finished ISAKMP SA over.
-
-        ``last`` is the peer's last message if it was encrypted: only then its notifies count.
-        """
-        notifies = last.all(Notification) if last is not None else []
-        first_contact = self.first_contact
-        sa = self._sa(keys, remote_id)
-        for notification in notifies:
-            lifetimes = phase1_notifies.lifetimes_after(sa, notification)
-            sa.choice = replace(sa.choice, lifetimes=lifetimes)
-        initial_contact = any(n.type == NotifyType.INITIAL_CONTACT for n in notifies)
-        if last is None:
-            self._say_what_aggressive_mode_cannot(sa, first_contact)
-        self.owner.isakmp_established(sa, initial_contact=initial_contact)
-        if last is None and first_contact and sa.liveness:
-            sa.liveness.announce()  # once more: what went before nobody acknowledges
-        if self.exchange_type == ExchangeType.AGGRESSIVE and self.initiator and sa.liveness:
-            sa.liveness.probe()  # only the peer's word tells that message 3 has arrived
-
-    def _say_what_aggressive_mode_cannot(self, sa: IsakmpSa, first_contact: bool) -> None:
-        """Send under the SA what has no protected place in aggressive mode's own messages."""
-        payloads = phase1_notifies.initial_contact(self) if first_contact else ()
-        if not self.initiator:
-            payloads += phase1_notifies.responder_lifetime(self, sa.choice)
-        for payload in payloads:  # one each: the original acts on no more
-            informational.send(self.context, sa, (payload,))
-
-    def reject(self, keys: Phase1Keys, refused: Refused, *, peer_holds_sa: bool) -> NoReturn:
-        """Refuse a peer that has proved the keys: tell it so under them, if it can read that.
-
-        One that holds the finished SA already can, and has to give it up; of others only ours.
-        """
-        if not peer_holds_sa and explanation.OURS not in self.vendors:
-            raise refused
-        sa = self._sa(keys, Identity.of_address(self.transport.remote))
-        payloads: tuple[Payload, ...] = ()
-        if refused.notify is not None:
-            data = explanation.explain(refused, self.vendors)
-            payloads += (informational.notification(sa, refused.notify, data),)
-        if peer_holds_sa:
-            payloads += (informational.delete_isakmp(sa),)
-        informational.send(self.context, sa, payloads)
-        raise Refused(refused.reason, None)
-
-    def _sa(self, keys: Phase1Keys, remote_id: Identity) -> IsakmpSa:
-        sealing = self.sealing or keys.sealing()
-        if self.transport.encapsulated and not self.nat.detected:
-            self.nat = replace(self.nat, forced=True)
-        return IsakmpSa(
-            self.peer,
-            self.initiator,
-            self.initiator_cookie,
-            self.responder_cookie,
-            self.transport,
-            keys.choice,
-            keys.skeyid,
-            sealing.cipher,
-            sealing.last_block,
-            self.local_id,
-            remote_id,
-            self.nat,
-            self.vendors,
-            self.began,
-            self.context.now,
-            shared_key=keys.key.origin.shared,
-            key_section=keys.key.origin.stored_for,
-        )
+    # Messages
 
     def receive(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:
         """Take a message; the first answer tells an initiator the responder's cookie."""
@@ -396,7 +326,7 @@ class Phase1Exchange(Exchange):
         """Read the errors that a peer reports under the keys, which alone can prove them."""
         if self._keys is None or header.exchange_type != ExchangeType.INFO:
             return []
-        sa = self._sa(self._keys, Identity.of_address(at.remote))
+        sa = phase1_outcome.sa_of(self, self._keys, Identity.of_address(at.remote))
         # Peers differ in whether a message they have refused moves the IV on.
         for block in (sa.last_block, self._keys.sealing().last_block):
             try:
