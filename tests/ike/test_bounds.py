@@ -6,7 +6,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from isakmpd.ike import ipsec_sas, phase2_exchange
+from isakmpd.ike import answering, ipsec_sas, phase2_exchange
 from isakmpd.wire.numbers import NotifyType, Protocol
 from tests.ike.daemon import configuration
 from tests.ike.scenes import agreed, answer_quick_mode, met, proposal, refusal
