@@ -216,3 +216,13 @@ def test_keepalives_come_from_whoever_is_behind_a_nat() -> None:
     assert daemon.snapshot.isakmp_sas[0].initiator is False
     daemon.passes(61)
     assert daemon.keepalives == 3
+
+
+def test_a_question_held_back_moves_nobody() -> None:
+    """Whoever kept one on its way, and lets it go later from a place of his own."""
+    daemon, warrior, _ = client()
+    held_back = asks(warrior, 21, sequence=7)
+    hears_from(daemon, asks(warrior, 22, sequence=8), MOVED)
+    daemon.passes(60)
+    assert hears_from(daemon, held_back, (IPv4Address("203.0.113.66"), 666)) == []
+    assert places(daemon) == {MOVED}

@@ -193,9 +193,7 @@ class Inbound:
         if header.message_id in sa.used_message_ids:
             return  # a duplicate or a replay; both are ordinary
         if header.exchange_type == ExchangeType.INFO:
-            message = informational.open_protected(self._context, sa, header, body, at)
-            self._owner.heard_from(sa, at)
-            self._owner.informed(sa, message)
+            self._inform(sa, header, body, at)
         elif header.exchange_type == ExchangeType.QUICK_MODE:
             if (limit := self._owner.quick_modes_full(sa)) is not None:
                 raise Refused(limit, None)
@@ -217,6 +215,12 @@ class Inbound:
                 "is all we remember against replay: it is deleted"
             )
             self._sas.remove(sa, tell_peer=True)
+
+    def _inform(self, sa: IsakmpSa, header: Header, body: bytes, at: Transport) -> None:
+        message = informational.open_protected(self._context, sa, header, body, at)
+        if sa.liveness is None or not sa.liveness.overtaken(message):
+            self._owner.heard_from(sa, at)
+        self._owner.informed(sa, message)
 
     def _go_on(
         self,

@@ -19,7 +19,7 @@ from isakmpd.ike.timers import Timer
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import NotifyType
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
-from isakmpd.wire.payloads import Delete, Notification
+from isakmpd.wire.payloads import Chain, Delete, Notification
 from isakmpd.wire.vendor_ids import Vendor
 
 RESEND_AFTER = 5.0  # seconds without an ACK
@@ -133,11 +133,22 @@ class Liveness:
     def acknowledge(self, notification: Notification) -> None:
         """Answer the peer's R-U-THERE (RFC 3706 section 5.4); raises Malformed for a bad one."""
         sequence = self._read(notification)
-        if self._peer_sequence is not None and _precedes(sequence, self._peer_sequence):
+        if self._is_old(sequence):
             raise Malformed(f"R-U-THERE {sequence} after {self._peer_sequence}")
         self._peer_sequence = sequence
         ack = informational.notification(self._sa, NotifyType.R_U_THERE_ACK, sequence.to_bytes(4))
         informational.send(self._context, self._sa, (ack,))
+
+    def overtaken(self, message: Chain) -> bool:
+        """Tell whether a message asks R-U-THERE with an older number than one answered already.
+
+        It has been held back, and says neither that the peer lives nor where it is.
+        """
+        asked = (n for n in message.all(Notification) if n.type == NotifyType.R_U_THERE)
+        return any(self._is_old(int.from_bytes(each.data[:4])) for each in asked)
+
+    def _is_old(self, sequence: int) -> bool:
+        return self._peer_sequence is not None and _precedes(sequence, self._peer_sequence)
 
     def acknowledged(self, notification: Notification) -> None:
         """Take the peer's ACK; raises Malformed for a bad one."""
