@@ -519,3 +519,25 @@ def test_what_may_leave_in_clear_after_a_fault(changes: Sections, warned: bool) 
     configuration = configured(changes)
     assert configuration.shut == ()
     assert any("leave in clear" in w.text for w in configuration.warnings) is warned
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "warned"),
+    [
+        ({"Protocol": "udp", "Port": "53"}, {"Protocol": "udp"}, True),
+        ({"Protocol": "udp"}, {"Protocol": "udp", "Port": "53"}, True),
+        ({"Protocol": "udp"}, {"Protocol": "udp"}, False),
+        (
+            {"Protocol": "udp", "Netmask": "255.255.255.255"},
+            {"Protocol": "udp", "Port": "53"},
+            False,
+        ),
+    ],
+    ids=["our port", "the peer's port", "no port", "a host"],
+)
+def test_forwarded_fragments_have_no_ports(
+    here: dict[str, str], there: dict[str, str], warned: bool
+) -> None:
+    """Routing rules cannot find them: who names ports of a network is told."""
+    configuration = configured({"here": here, "there": there})
+    assert any("carry no ports" in each.text for each in configuration.warnings) is warned

@@ -88,6 +88,7 @@ def _connection(section: Section, listed: bool, listed_passive: bool) -> Connect
         local, remote = _pair(section, local, remote)
     if listed:
         _warn_of_networks_in_transport_mode(section, offered, local, remote)
+        _warn_of_fragments(section, local, remote)
     begins = listed and _can_initiate(section, isakmp_peer)
     on_demand = _on_demand(section, flags, listed)
     return Connection(
@@ -199,6 +200,18 @@ def _warn_of_networks_in_transport_mode(
         section.warn(
             "Configuration",
             f"transport mode carries packets between the two gateways alone, not of {names}",
+        )
+
+
+def _warn_of_fragments(section: Section, local: ClientId | None, remote: ClientId | None) -> None:
+    """Say that routing rules find ports in whole packets only: a router's fragments have none."""
+    ports = [client for client in (local, remote) if client is not None and client.port]
+    if ports and local is not None and local.network.num_addresses > 1:
+        names = " and ".join(f"[{client.section}]:Port" for client in ports)
+        section.warn(
+            "",
+            f"fragments that this host forwards from {local.network} carry no ports: because of "
+            f"{names} they are not protected, and leave in clear",
         )
 
 
