@@ -398,7 +398,10 @@ def test_an_esp_transform_with_a_fault(tags: dict[str, str | None], words: str) 
         ({"own-suite": {"Protocols": "own-esp,QM-ESP-AES-SHA"}}, "IPCOMP at most once"),
         ({"own-suite": {"Protocols": "esp"}}, "there is no section [esp]"),
         ({"own-esp": {"PROTOCOL_ID": "ESP"}}, "expected one of IPSEC_AH, IPSEC_ESP, IPCOMP"),
-        ({"own-esp": {"Transforms": None}}, "expected the name of at least one transform section"),
+        (
+            {"own-esp": {"Transforms": None}},
+            "expected the name of at least one ESP transform section",
+        ),
         ({"own-esp": {"ReplayWindow": "many"}}, "expected a number from 0 to 4096"),
         ({"own-esp": {"Transforms": "own-xf,QM-ESP-AES-SHA-XF"}}, "differ in GROUP_DESCRIPTION"),
         (

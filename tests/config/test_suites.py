@@ -17,6 +17,7 @@ from isakmpd.wire.numbers import (
     Protocol,
 )
 from tests.config.sample import (
+    HAND_MADE_PHASE_1,
     HAND_MADE_SUITE,
     PLAIN,
     Sections,
@@ -217,3 +218,11 @@ def test_a_transport_suite() -> None:
         {"quick": {"Suites": "QM-ESP-TRP-3DES-SHA-SUITE"}, "here": {"Netmask": "255.255.255.255"}}
     )
     assert found.protocols[0].transforms[0].encapsulation is EncapsulationMode.TRANSPORT
+
+
+def test_a_transform_of_another_phase_is_no_suites_transform() -> None:
+    """A name that is good in phase 1 is looked at anew in phase 2."""
+    configuration = configured(
+        HAND_MADE_PHASE_1, HAND_MADE_SUITE, {"own-esp": {"Transforms": "own"}}
+    )
+    assert "[own]:TRANSFORM_ID is missing" in sole_problem(configuration)

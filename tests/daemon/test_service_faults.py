@@ -12,6 +12,7 @@ import pytest
 
 from isakmpd.config.model import Connection
 from isakmpd.ike import main_mode, quick_mode
+from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.outputs import SendKeepalive
 from isakmpd.ike.phase2_exchange import Phase2Exchange
 from tests.daemon.loopback import configuration
@@ -68,8 +69,10 @@ def test_a_fault_in_one_negotiation_spares_the_others(
     async def faulty(_: object) -> None:
         broken()
 
-    def initiator(exchange: Phase2Exchange, connection: Connection) -> object:
-        return faulty(exchange) if connection.section == "link" else original(exchange, connection)
+    def initiator(exchange: Phase2Exchange, connection: Connection, renewed: ClientIds) -> object:
+        if connection.section == "link":
+            return faulty(exchange)
+        return original(exchange, connection, renewed)
 
     monkeypatch.setattr(quick_mode, "initiator", initiator)
     often = "Check-interval= 1"

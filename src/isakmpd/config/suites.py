@@ -77,7 +77,8 @@ def _check_bundle(section: Section, protocols: tuple[SuiteProtocol, ...]) -> Non
 
 def _protocol(section: Section) -> SuiteProtocol:
     protocol = section.required_constant("PROTOCOL_ID", constants.PROTOCOL_ID)
-    transforms = each(section, "Transforms", "transform", _TRANSFORMS[protocol])
+    kind = f"{protocol.name.removeprefix('IPSEC_')} transform"  # of its own: names may be mixed up
+    transforms = each(section, "Transforms", kind, _TRANSFORMS[protocol])
     if len({transform.group for transform in transforms}) > 1:
         raise section.fault(
             "Transforms",
