@@ -398,7 +398,7 @@ def test_an_esp_transform_with_a_fault(tags: dict[str, str | None], words: str) 
         ({"own-suite": {"Protocols": "own-esp,QM-ESP-AES-SHA"}}, "IPCOMP at most once"),
         ({"own-suite": {"Protocols": "esp"}}, "there is no section [esp]"),
         ({"own-esp": {"PROTOCOL_ID": "ESP"}}, "expected one of IPSEC_AH, IPSEC_ESP, IPCOMP"),
-        ({"own-esp": {"Transforms": None}}, "expected the name of at least one ESP transform"),
+        (
             {"own-esp": {"Transforms": None}},
             "expected the name of at least one ESP transform section",
         ),
