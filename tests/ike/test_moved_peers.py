@@ -16,7 +16,7 @@ from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
 from tests.ike.offers import Phase2
 from tests.ike.peer_quick_mode import QuickMode
 from tests.ike.scenes import a_peer, answer_main_mode, answer_quick_mode, proposal
-from tests.ike.test_road_warriors import NAT, OFFICE, POOL, Warrior, gateway
+from tests.ike.test_road_warriors import NAT, OFFICE, Warrior, gateway
 
 OTHER_NAT = IPv4Address("203.0.113.9")
 HOME, MOVED = (NAT, 20001), (OTHER_NAT, 31000)
@@ -90,7 +90,7 @@ def test_quick_mode_from_elsewhere_makes_sas_that_lead_there() -> None:
             Phase2(),
             message_id=0x777,
             spi=b"\0\0\x30\3",
-            ids=(Identity.of_network(POOL), Identity.of_network(OFFICE)),
+            ids=(Identity.of_address(warrior.inner), Identity.of_network(OFFICE)),
         )
         qm2 = hears_from(daemon, quick.qm1(), MOVED if switches_at == 1 else HOME)
         hears_from(daemon, quick.qm3(qm2[-1]), MOVED)

@@ -23,7 +23,6 @@ from tests.ike.peer_quick_mode import QuickMode
 NAT = IPv4Address("198.51.100.7")
 INSIDE = IPv4Address("192.168.1.100")  # a favourite of home routers
 OFFICE = IPv4Network("10.1.0.0/24")
-POOL = IPv4Network("10.9.0.0/24")
 
 TEXT = """\
 [General]
@@ -46,14 +45,9 @@ Phase= 2
 ISAKMP-peer= anybody
 Configuration= quick-mode
 Local-ID= office
-Remote-ID= pool
 [office]
 ID-type= IPV4_ADDR_SUBNET
 Network= 10.1.0.0
-Netmask= 255.255.255.0
-[pool]
-ID-type= IPV4_ADDR_SUBNET
-Network= 10.9.0.0
 Netmask= 255.255.255.0
 [quick-mode]
 EXCHANGE_TYPE= QUICK_MODE
@@ -103,17 +97,30 @@ class Warrior:
         mm6 = self.says(self.peer.mm5(mm4))
         self.peer.finish(mm6[0])
 
-    def joins(self, spi: int, message_id: int = 0x51C0DE01) -> QuickMode:
-        """A quick mode for the connection that all clients share."""
+    @property
+    def inner(self) -> IPv4Address:
+        """An address of its own inside the tunnel."""
+        return IPv4Address("10.9.0.0") + self.number
+
+    def asks_for(
+        self, spi: int, inner: IPv4Address | None = None, message_id: int = 0x51C0DE01
+    ) -> tuple[QuickMode, list[bytes]]:
+        """A quick mode for the connection that all clients share, and what is said to it."""
         self.daemon.now += 0.125
         quick = QuickMode(
             self.peer,
             Phase2(mode=EncapsulationMode.UDP_ENCAP_TUNNEL),
             message_id=message_id,
             spi=spi.to_bytes(4),
-            ids=(Identity.of_network(POOL), Identity.of_network(OFFICE)),
+            ids=(Identity.of_address(inner or self.inner), Identity.of_network(OFFICE)),
         )
-        qm2 = self.says(quick.qm1())
+        return quick, self.says(quick.qm1())
+
+    def joins(
+        self, spi: int, message_id: int = 0x51C0DE01, inner: IPv4Address | None = None
+    ) -> QuickMode:
+        """A quick mode that makes SAs."""
+        quick, qm2 = self.asks_for(spi, inner, message_id)
         (answer,) = [m for m in qm2 if decode_header(m)[0].exchange_type == ExchangeType.QUICK_MODE]
         self.says(quick.qm3(answer))
         return quick
@@ -145,7 +152,10 @@ def test_two_behind_one_nat_share_a_connection() -> None:
     ports = {pair.outbound.udp.remote_port for pair in seen.ipsec_sas if pair.outbound.udp}
     assert ports == {20001, 20002}
     assert len(daemon.stack.flows) == 2
-    assert {flow.selector for flow in daemon.stack.flows} == {seen.ipsec_sas[0].outbound.selector}
+    assert {str(flow.selector.remote) for flow in daemon.stack.flows} == {
+        "10.9.0.1/32",
+        "10.9.0.2/32",
+    }
     daemon.passes(120)
     assert spis(daemon) == {0x1001, 0x2002}
 

@@ -10,9 +10,11 @@ from isakmpd.ike import ipsec, succession
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import fraction
 from isakmpd.ike.grouped import Grouped
+from isakmpd.ike.inner_addresses import InnerNetworks
 from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.responder_lifetime import shortened
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
+from isakmpd.wire.addresses import Network
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
 from isakmpd.wire.payloads import Notification
 from isakmpd.wire.vendor_ids import Vendor
@@ -59,6 +61,7 @@ class IpsecSas:
         self._by_section: Grouped[str, IpsecSa] = Grouped()
         self._by_peer: Grouped[str, IpsecSa] = Grouped()
         self._by_purpose: Grouped[tuple[str, str, ipsec.Selector], IpsecSa] = Grouped()
+        self._inner = InnerNetworks()
 
     def __iter__(self) -> Iterator[IpsecSa]:
         return iter(list(self._pairs.values()))
@@ -81,6 +84,10 @@ class IpsecSas:
     def generations(self, pair: IpsecSa) -> list[IpsecSa]:
         """List the pairs of the same purpose, the oldest first."""
         return self._by_purpose.of(pair.purpose)
+
+    def overlapping(self, network: Network) -> list[IpsecSa]:
+        """List road warriors' tunnels that lead to an address of a network."""
+        return list(self._inner.overlapping(network))
 
     def up(self, name: str) -> bool:
         """Tell whether a connection has a pair that nothing is to replace."""
@@ -131,6 +138,7 @@ class IpsecSas:
         self._by_section.add(pair.isakmp.name, pair)
         self._by_peer.add(pair.isakmp.peer_key, pair)
         self._by_purpose.add(pair.purpose, pair)
+        self._inner.add(pair)
         for key in _keys(pair):
             self._by_key[key] = pair
         for spi in _peers_spis(pair):
@@ -141,6 +149,7 @@ class IpsecSas:
         self._by_section.remove(pair.isakmp.name, pair)
         self._by_peer.remove(pair.isakmp.peer_key, pair)
         self._by_purpose.remove(pair.purpose, pair)
+        self._inner.remove(pair)
         for key in _keys(pair):
             self._by_key.pop(key, None)
         for spi in _peers_spis(pair):

@@ -15,6 +15,7 @@ from isakmpd.ike.entropy import cookie
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.exchanges import Exchanges
 from isakmpd.ike.guards import Guards
+from isakmpd.ike.inner_addresses import InnerAddresses
 from isakmpd.ike.ipsec_sas import IpsecSas
 from isakmpd.ike.liveness import Farewell
 from isakmpd.ike.mode_configuration import ModeConfiguration
@@ -25,7 +26,7 @@ from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.waiting import Waiting, goal
-from isakmpd.wire.addresses import Address
+from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.header import NO_COOKIE
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import Doi, Protocol
@@ -60,6 +61,7 @@ class Negotiation:
         self.mode_configuration = ModeConfiguration(context, self, self.exchanges, self.isakmp_sas)
         self.strangers = DropLog(context)
         self.moved_peers = MovedPeers(self)
+        self._inner_addresses = InnerAddresses(self)
         self.guards = Guards(context, local_address)
         self._waiting = Waiting()  # for phase 1
 
@@ -383,6 +385,10 @@ class Negotiation:
     def taken(self, key: ipsec.SaKey) -> bool:
         """Tell whether an SA of that destination, protocol and SPI exists."""
         return self.ipsec_sas.by_key(key) is not None
+
+    def check_inner_addresses(self, sa: IsakmpSa, network: Network) -> None:
+        """Raise Refused where another peer has what the peer of ``sa`` wants in a tunnel."""
+        self._inner_addresses.check(sa, network)
 
     def notify(
         self,

@@ -20,7 +20,7 @@ from isakmpd.ike.phase2_transform import Circumstances
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
-from isakmpd.wire.addresses import Address
+from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.numbers import EncapsulationMode, ExchangeType
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
 from isakmpd.wire.payloads import Notification
@@ -45,6 +45,9 @@ class Phase2Owner(Protocol):
 
     def taken(self, key: ipsec.SaKey) -> bool:
         """Tell whether an SA of that destination, protocol and SPI exists."""
+
+    def check_inner_addresses(self, sa: IsakmpSa, network: Network) -> None:
+        """Raise Refused where another peer has what the peer of ``sa`` wants in a tunnel."""
 
     def notify(
         self, sa: IsakmpSa, refused: Refused, spi: bytes, protocol: SecurityProtocol
@@ -180,6 +183,15 @@ class Phase2Exchange(Exchange):
         for one in bundle:
             if self.owner.taken(one.outbound.key):
                 raise Refused(f"the peer's SPI is in use: {one.outbound.key}", None)
+
+    def check_inner_addresses(self, choice: Phase2Choice, ids: ClientIds) -> None:
+        """Raise Refused where another peer has the addresses this one wants inside a tunnel.
+
+        In transport mode they are the outer ones, which clients behind one NAT share.
+        """
+        theirs = ids[1].network
+        if choice.mode != EncapsulationMode.TRANSPORT and theirs is not None:
+            self.owner.check_inner_addresses(self.sa, theirs)
 
     def release_unused(self, choice: Phase2Choice) -> None:
         """Give back the SPIs of protocols that were offered in vain."""

@@ -99,6 +99,7 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
         x.circumstances,
         key_exchange=first.first(KeyExchange) is not None,
     )
+    x.check_inner_addresses(choice, ids)
     x.warn_of(choice, connection)
     protected = _protected(x, choice, ids, first)
     spis = {one.protocol: await x.allocate_spi(one.protocol) for one in choice.protocols}
@@ -125,6 +126,7 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
         retransmit=True,
         proof=lambda message: _verify("HASH(3)", message, x.hash3(ni, nr)),
     )
+    x.check_inner_addresses(choice, ids)  # another may have completed them in the meantime
     for one in bundle:
         await x.install(one.outbound)
     x.complete(choice, bundle, ids)
