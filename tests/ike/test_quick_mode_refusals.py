@@ -444,6 +444,7 @@ def test_returned_ids_must_be_those_we_proposed(ids: tuple[Identity, ...], shown
     answer = (*rest, *map(Identification.of, ids))
     refusal(peer, daemon.hears(quick.qm2(qm1, answer)))
     assert f"the peer returns client identities {shown}, we proposed" in daemon.log[0]
+    assert daemon.log[0].endswith("([lan]:Local-ID and Remote-ID decide)")
     assert_nothing_left(daemon)
 
 

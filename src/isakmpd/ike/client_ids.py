@@ -70,7 +70,13 @@ def proposed(transport: Transport, message: Chain, *, translated: bool) -> Clien
 
 
 def returned(
-    reply: Chain, sent: ClientIds, transport: Transport, nat: NatSituation, *, translated: bool
+    reply: Chain,
+    sent: ClientIds,
+    transport: Transport,
+    nat: NatSituation,
+    *,
+    connection: str,
+    translated: bool,
 ) -> ClientIds:
     """Check what the responder returns: what we ``sent``, else it could redirect the traffic.
 
@@ -89,7 +95,7 @@ def returned(
             return ours, theirs
     raise Refused(
         f"the peer returns client identities {' and '.join(map(shown, payloads[:4])) or 'none'}, "
-        f"we proposed {sent[0]} and {sent[1]}",
+        f"we proposed {sent[0]} and {sent[1]} ([{connection}]:Local-ID and Remote-ID decide)",
         NotifyType.INVALID_ID_INFORMATION,
     )
 

@@ -70,7 +70,12 @@ async def initiator(
     choice = phase2_proposal.check(answer, suites, circumstances)
     choice = replace(choice, lifetimes=responder_lifetime.after_answer(choice, reply))
     ids = client_ids.returned(
-        reply, proposed, x.transport, x.sa.nat, translated=x.translates(choice)
+        reply,
+        proposed,
+        x.transport,
+        x.sa.nat,
+        connection=x.name,
+        translated=x.translates(choice),
     )
     nr = read_nonce(reply)
     source = KeySource(x.sa.skeyid, _shared_secret(pair, reply), ni, nr)
