@@ -90,6 +90,21 @@ def test_tags_of_other_readers_are_known() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "warned"),
+    [
+        ("[Genral]\nRetransmits= 4\n", ['nothing uses section [Genral]; did you mean "General"?']),
+        ("[Phase1]\nA= b\n", ['nothing uses section [Phase1]; did you mean "Phase 1"?']),
+        ("[Phase-2]\nA= b\n", ['nothing uses section [Phase-2]; did you mean "Phase 2"?']),
+        ("[Phase 1]\nA= b\n[Phase 2]\nA= b\n[Phase 3]\nA= b\n", []),
+        ("[unused]\nA= b\n", []),
+    ],
+)
+def test_a_misspelt_section_that_no_tag_names(text: str, warned: list[str]) -> None:
+    """Nothing leads to it, so without a word all that it says would be lost."""
+    assert [warning.text for warning in parse(text, "f").warnings] == warned
+
+
 _EVERYTHING = merged(
     PLAIN,
     HAND_MADE_PHASE_1,

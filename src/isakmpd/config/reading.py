@@ -26,6 +26,7 @@ ANY = "ANY"  # where a peer's choice will do
 _BUILT_IN: Place = (GENERATED, 0)
 _MOST_SUGGESTIONS = 20
 _MOST_NAMES = 5
+_NAMED_BY_NO_TAG = ("General", "Phase 1", "Phase 2")
 _MOST_NEAR = 200
 _OFFER_ACCEPT = re.compile(r"(\d{1,10})\s*(?:,\s*(\d{1,10})\s*:\s*(\d{1,10}))?", re.ASCII)
 
@@ -126,10 +127,15 @@ class Reading:
         return list(listed)
 
     def misspelt(self) -> list[Problem]:
-        """List the unused tags that look like one the section could have had."""
+        """List the unused sections and tags that look like ones that could have been there."""
         listed: list[Problem] = []
+        absent = [name for name in _NAMED_BY_NO_TAG if not self.bindings.written_in(name)]
         for name in self.bindings.sections():
-            present = {binding.tag.lower() for binding in self.bindings.written_in(name)}
+            written = self.bindings.written_in(name)
+            present = {binding.tag.lower() for binding in written}
+            if name.lower() not in self.asked and (near := self.did_you_mean(name, absent)):
+                text = f"nothing uses section [{name}]{near}"
+                listed.append(Problem(written[0].file, written[0].line, text))
             asked = self.asked.get(name.lower(), {})
             missing = [tag for key, tag in asked.items() if key not in present]
             for binding in self._never_asked(name):
