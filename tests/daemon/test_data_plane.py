@@ -320,7 +320,7 @@ def test_a_successor_keeps_what_refuses_packets_until_it_has_begun(tmp_path: Pat
     assert host.installed == []
     assert [line.partition(":")[2] for line in successor.log] == [
         " took over 9 routing rules of a killed predecessor:"
-        " its packets stay refused until the tunnels are back",
+        " their packets stay refused until the configuration is in force",
         " removed 8 routing rules of a killed predecessor",
     ]
     successor.plane.close()

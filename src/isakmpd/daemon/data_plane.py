@@ -126,7 +126,7 @@ class DataPlane:
         if inherited:
             self._log(
                 f"data plane: took over {len(inherited)} routing rules of a killed predecessor:"
-                " its packets stay refused until the tunnels are back"
+                " their packets stay refused until the configuration is in force"
             )
 
     def _open(self, inherited: list[Item]) -> None:
