@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from isakmpd.config.model import General
 from isakmpd.config.read import parse
 from isakmpd.wire.numbers import ExchangeType, Protocol
-from tests.config.sample import HAND_MADE_PHASE_1, HAND_MADE_SUITE, PLAIN, merged, written
+from tests.config.sample import (
+    HAND_MADE_PHASE_1,
+    HAND_MADE_SUITE,
+    PLAIN,
+    configured,
+    merged,
+    sole_problem,
+    written,
+)
 
 
 def general(**tags: str) -> General:
@@ -154,3 +162,11 @@ def test_no_value_is_too_strange(changes: dict[tuple[str, str], str | None]) -> 
             assert len({transform.group for transform in peer.offered_transforms}) <= 1
     if not configuration.connections:
         assert configuration.problems or configuration.unused
+
+
+@pytest.mark.parametrize("phase", [1, 2])
+def test_a_default_lifetime_with_a_fault_is_blamed_where_it_stands(phase: int) -> None:
+    """Not the generated section it fills, which no file has."""
+    tag = f"Default-phase-{phase}-lifetime"
+    configuration = configured({"General": {tag: "1h"}})
+    assert f"[General]:{tag}= 1h: expected V or V,MIN:MAX" in sole_problem(configuration)

@@ -74,7 +74,8 @@ def test_a_bad_key_is_told_without_it() -> None:
     configuration = configured({"192.0.2.77": {"Authentication": "0xt0psecret"}})
     assert configuration.keys_by_id == {}
     assert sole_problem(configuration) == (
-        "[192.0.2.77]:Authentication= <hidden>: expected only hex digits after 0x;"
+        "[192.0.2.77]:Authentication= <hidden>: expected only hex digits after 0x, to the end of "
+        "the line;"
         " key [192.0.2.77] is left out"
     )
     assert set(configuration.peers) == {"peer"}

@@ -75,7 +75,9 @@ def opaque(section: Section, tag: str, value: str) -> bytes:
     try:
         return bytes.fromhex("0" * (len(digits) % 2) + digits)
     except ValueError:
-        raise section.fault(tag, "expected only hex digits after 0x") from None
+        raise section.fault(
+            tag, "expected only hex digits after 0x, to the end of the line"
+        ) from None
 
 
 def octets(section: Section, tag: str, value: str) -> bytes:

@@ -172,6 +172,12 @@ def generated_tags(section: str, file_value: FileValue) -> Tags:
     return {**tags, tag: value} if value else tags
 
 
+def decided_by(section: str, tag: str) -> str | None:
+    """Name the tag of [General] that gives a generated tag its value, None where none does."""
+    generated, general_tag, _ = _FROM_GENERAL.get(section.lower(), ("", "", None))
+    return general_tag if generated and tag.lower() == generated.lower() else None
+
+
 @lru_cache(maxsize=1024)
 def _constant_tags(name: str) -> Tags:
     if name in ("LIFE_MAIN_MODE", "LIFE_QUICK_MODE"):

@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 
 from isakmpd.config.bindings import GENERATED, Bindings
 from isakmpd.config.constants import Vocabulary
+from isakmpd.config.generated import decided_by
 from isakmpd.config.lexer import HIDDEN, Binding, split_list, without_key
 from isakmpd.config.model import OfferAccept, Problem
 from isakmpd.config.services import well_known_port
@@ -192,8 +193,16 @@ class Section:
         return (written[0].file, written[0].line) if written else self.via
 
     def problem(self, tag: str, text: str, seen: str | None = None) -> Problem:
-        """Describe what is wrong with a tag; ``seen`` is the guilty part of its value."""
+        """Describe what is wrong with a tag; ``seen`` is the guilty part of its value.
+
+        Where [General] has given the value its tag is to blame.
+        """
         binding = self.reading.bindings.find(self.name, tag)
+        general_tag = decided_by(self.name, tag)
+        if general_tag is not None and binding is not None and not binding.line:
+            everyone = self.reading.section("General")
+            if everyone.get(general_tag) is not None:
+                return everyone.problem(general_tag, text, seen)
         where = f"[{self.name}]:{tag}"
         if binding is not None:
             shown = binding.shown if seen is None else without_key(seen)
