@@ -49,9 +49,7 @@ def refusal(x: Phase1Exchange, notification: Notification) -> str:
     meaning = _MEANING.get(notification.type)
     if meaning is None:
         return ""
-    ours = explanation.OURS in x.vendors
-    wanted = explanation.read(notification.type, notification.data) if ours else explanation.NOTHING
-    return meaning(x, wanted)
+    return meaning(x, explanation.of(notification, x.vendors))
 
 
 def keys_differ(x: Phase1Exchange, *, padding_tried: bool = False) -> str:
@@ -75,8 +73,7 @@ def unexpected_identity(section: str, ours: Identity, wanted: Chain) -> str:
 
 def disowned(sa: IsakmpSa, notification: Notification) -> str:
     """Say that a peer gives up the SA it has just made, since it does not accept our identity."""
-    ours = explanation.OURS in sa.vendors
-    wanted = explanation.read(notification.type, notification.data) if ours else explanation.NOTHING
+    wanted = explanation.of(notification, sa.vendors)
     return (
         f"phase 1 with {sa.transport.peer} failed: the peer says {notification.type}: "
         f"{unexpected_identity(sa.name, sa.local_id, wanted)}"

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from isakmpd.ike.refused import Refused
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import NotifyType, PayloadType
-from isakmpd.wire.payloads import Chain, VendorId, decode_chain, encode_chain
+from isakmpd.wire.payloads import Chain, Notification, VendorId, decode_chain, encode_chain
 from isakmpd.wire.vendor_ids import Vendor, recognise
 
 OURS = Vendor.ACKNOWLEDGED_DELETES  # who shows it reads explanations
@@ -43,6 +43,11 @@ def read(kind: NotifyType, data: bytes) -> Chain:
     except Malformed:
         return NOTHING
     return chain if all(item.type_on_wire == first for item in chain.payloads) else NOTHING
+
+
+def of(notification: Notification, vendors: Collection[Vendor]) -> Chain:
+    """Read what an authenticated peer would have accepted, if ``vendors`` show it as ours."""
+    return read(notification.type, notification.data) if OURS in vendors else NOTHING
 
 
 def beside(chain: Chain) -> bool:

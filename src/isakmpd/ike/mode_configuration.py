@@ -21,7 +21,7 @@ from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import Header
 from isakmpd.wire.numbers import NotifyType
 from isakmpd.wire.payloads import Chain
-from isakmpd.wire.vendor_ids import Vendor
+from isakmpd.wire.vendor_ids import ORIGINALS, Vendor
 
 Run = Coroutine[Effect[Any], object, None]
 
@@ -30,7 +30,7 @@ ANSWERED_LIMIT = 8  # transactions of an ISAKMP SA whose duplicates are still an
 _RENEWED = ("Address", "Netmask", "Nameserver", "WINS-server", "Lifetime")  # of what was pushed
 
 # strongSwan has an address belong to the ISAKMP SA that asked for it: it is asked under each.
-_REMEMBERS_ADDRESSES = {Vendor.ACKNOWLEDGED_DELETES, Vendor.OPENBSD, Vendor.OPENBSD_4_0}
+_REMEMBERS_ADDRESSES = ORIGINALS | {Vendor.ACKNOWLEDGED_DELETES}
 
 
 class ModeConfigurationOwner(Protocol):

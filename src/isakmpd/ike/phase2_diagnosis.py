@@ -19,8 +19,7 @@ def refusal(x: Phase2Exchange, notification: Notification) -> str:
     connection = x.context.configuration.connections.get(x.name)
     if connection is None:
         return ""
-    ours = explanation.OURS in x.sa.vendors
-    wanted = explanation.read(notification.type, notification.data) if ours else explanation.NOTHING
+    wanted = explanation.of(notification, x.sa.vendors)
     suites = f"([{connection.configuration}]:Suites decides)"
     identities = f"([{x.name}]:Local-ID and Remote-ID decide)"
     if not x.initiator:

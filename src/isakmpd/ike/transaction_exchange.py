@@ -19,9 +19,7 @@ from isakmpd.ike.sa import IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.numbers import ConfigurationAttribute, ExchangeType, NotifyType
-from isakmpd.wire.vendor_ids import Vendor
-
-_ORIGINAL = {Vendor.OPENBSD, Vendor.OPENBSD_4_0}
+from isakmpd.wire.vendor_ids import ORIGINALS
 
 
 class TransactionOwner(Protocol):
@@ -73,7 +71,7 @@ class TransactionExchange(Exchange):
     @property
     def prefix_octet(self) -> bool:
         """Tell whether an IPv6 address is sent with its prefix length; the original has it not."""
-        return not self.sa.vendors & _ORIGINAL
+        return ORIGINALS.isdisjoint(self.sa.vendors)
 
     def hash_of(self, rest: bytes) -> bytes:
         """Compute HASH over the octets behind the HASH payload: prf(SKEYID_a, M-ID | rest)."""
