@@ -54,6 +54,8 @@ def test_without_a_word() -> None:
         ("Logverbose", "", "log_verbose", True),
         ("Renegotiate_on_HUP", "", "renegotiate_on_hup", True),
         ("Renegotiate_on_HUP", "no", "renegotiate_on_hup", True),  # what counts is the tag
+        ("Acquire_Only", "", "acquire_only", True),
+        ("Acquire_Only", "no", "acquire_only", True),  # what counts is the tag
         ("Loglevel", "A=10, 3=99", "log_levels", {"A": 10, "3": 99}),
     ],
 )

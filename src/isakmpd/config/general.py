@@ -12,7 +12,6 @@ _LONGEST_TIME = 86400
 DPD_CHECK_INTERVAL = 30
 # Read elsewhere or by later versions: known, so that nobody reports them as misspelt.
 _KNOWN = (
-    "Acquire-Only",
     "Default-phase-1-ID",
     "Default-phase-1-lifetime",
     "Default-phase-2-lifetime",
@@ -37,6 +36,7 @@ def general(section: Section) -> General:
         nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 1, _LONGEST_TIME),
         delete_sas=not _starts_with(section, "Delete-SAs", "no"),
         use_keynote=_starts_with(section, "Use-Keynote", "yes"),
+        acquire_only=section.get("Acquire-Only") is not None,
         renegotiate_on_hup=section.get("Renegotiate-on-HUP") is not None,
         ipsec_stack=_ipsec_stack(section),
         listen_on=tuple(section.elements("Listen-on")),

@@ -228,7 +228,10 @@ class Shut:
 
 @dataclass(frozen=True, slots=True)
 class General:
-    """Hold the daemon-wide tags; times in seconds."""
+    """Hold the daemon-wide tags; times in seconds.
+
+    ``acquire_only`` has SAs installed without flows: which packets want them somebody else decides.
+    """
 
     retransmits: int = 3
     exchange_max_time: int = 120
@@ -238,6 +241,7 @@ class General:
     delete_sas: bool = True
     renegotiate_on_hup: bool = False
     use_keynote: bool = True
+    acquire_only: bool = False
     ipsec_stack: str = "auto"  # auto, xfrm, pfkey, userspace, none
     listen_on: tuple[str, ...] = ()
     log_verbose: bool = False
