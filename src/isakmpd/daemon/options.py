@@ -10,7 +10,11 @@ DEFAULT_CONFIGURATION = Path("/etc/isakmpd/isakmpd.conf")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Say what the administrator asked for; None stands for an option not given."""
+    """Say what the administrator asked for; None stands for an option not given.
+
+    ``acquire_only`` (-a) installs SAs without flows and guards. ``standby`` (-S) begins passive and
+    sends no Deletes at the end. ``local_port`` (-P) has no effect.
+    """
 
     run_directory: Path = Path("/var/run")
     configuration_file: Path | None = None
@@ -21,10 +25,14 @@ class Options:
     capture: bool = False
     port: int = 500
     nat_t_port: int = 4500
+    nat_traversal: bool = True
+    local_port: int | None = None
     families: tuple[int, ...] = (4, 6)
     foreground: bool = False
     verbose: bool = False
     kernel_takes_part: bool = True
     policy: bool = True
+    acquire_only: bool = False
+    standby: bool = False
     log_levels: tuple[str, ...] = ()
     seed: str | None = None
