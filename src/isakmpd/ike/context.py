@@ -24,6 +24,7 @@ class Context:
         nat_t_port: int,
         *,
         nat_traversal: bool = True,
+        acquire_only: bool = False,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
     ) -> None:
         self.now = 0.0
@@ -31,6 +32,7 @@ class Context:
         self.entropy = entropy
         self.nat_t_port = nat_t_port
         self.nat_traversal = nat_traversal
+        self._acquire_only = acquire_only
         self.capabilities = capabilities
         self.timers = Timers()
         self.failures = Failures(self)
@@ -42,6 +44,11 @@ class Context:
     def general(self) -> General:
         """Give the daemon-wide tags."""
         return self.configuration.general
+
+    @property
+    def acquire_only(self) -> bool:
+        """Tell whether SAs alone are installed, because flows and guards are somebody else's."""
+        return self._acquire_only or self.general.acquire_only
 
     def emit(self, output: Output) -> None:
         """Queue something to be done."""

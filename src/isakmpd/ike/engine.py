@@ -39,6 +39,8 @@ class Engine:
         ike_port: int = 500,
         nat_t_port: int = NAT_T_PORT,
         nat_traversal: bool = True,
+        acquire_only: bool = False,
+        send_deletes: bool = True,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
         listens_on: ListensOn = lambda _address: True,
     ) -> None:
@@ -46,6 +48,8 @@ class Engine:
 
         ``usage`` counts what an IPsec SA carried; ``local_address`` finds the address from which
         a peer is reached; ``nat_traversal`` lets NATs be looked for, and ESP travel in UDP;
+        ``acquire_only`` installs SAs alone, with no flows and guards, as the tag does;
+        ``send_deletes`` tells the peers at the end, unless Delete-SAs forbids that;
         ``capabilities`` are the IPsec stack's; ``listens_on`` tells whether datagrams can leave
         from an address.
         """
@@ -54,8 +58,10 @@ class Engine:
             entropy,
             nat_t_port,
             nat_traversal=nat_traversal,
+            acquire_only=acquire_only,
             capabilities=capabilities,
         )
+        self._send_deletes = send_deletes
         self._said: set[str] = set()  # of what the stack cannot carry
         self._negotiation = Negotiation(self._context, usage, local_address, ike_port, listens_on)
         self._inbound = Inbound(
@@ -104,6 +110,7 @@ class Engine:
         for name in no_longer_wanted(before, configuration):
             cared_for.forget(name)
         self._negotiation.guards.configure()
+        self._negotiation.ipsec_sas.configure()
         cared_for.configure(set() if resume else down.difference(connections))
         for name in connections:
             cared_for.check_soon(name)
@@ -136,6 +143,11 @@ class Engine:
         for exchange in self._negotiation.exchanges:
             if isinstance(exchange, Phase1Exchange) and exchange.transport.place == (remote, port):
                 exchange.hearsay.unreachable = kind
+
+    def addresses_changed(self, now: float) -> None:
+        """Hear that this host's addresses or routes have changed: what had no way may have one."""
+        self._at(now)
+        self._negotiation.look_for_ways()
 
     def tick(self, now: float) -> None:
         """Do what has fallen due."""
@@ -215,9 +227,9 @@ class Engine:
         return bool(found)
 
     def shutdown(self, now: float) -> None:
-        """End everything, telling the peers unless Delete-SAs says no."""
+        """End everything, telling the peers unless Delete-SAs or ``send_deletes`` says no."""
         self._at(now)
-        tell_peer = self._context.general.delete_sas
+        tell_peer = self._send_deletes and self._context.general.delete_sas
         self._negotiation.correspondence.leaving = True
         for name in list(self._context.configuration.connections):
             self._negotiation.connections.forget(name)

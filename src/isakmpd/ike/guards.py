@@ -46,6 +46,8 @@ class Guards:
         """Look again for the address of a connection whose packets come from our own."""
         if connection.local is not None or not _wants_guard(connection):
             return
+        if self._context.acquire_only:
+            return
         name, selector = connection.section, self._selector(connection)
         if selector is not None and (selector, name) not in self._standing:
             self._guard((selector, name), connection.on_demand)
@@ -60,6 +62,8 @@ class Guards:
 
     def _wanted(self) -> dict[Place, bool]:
         wanted: dict[Place, bool] = {}
+        if self._context.acquire_only:
+            return wanted
         for name, connection in self._context.configuration.connections.items():
             if not _wants_guard(connection):
                 continue

@@ -62,6 +62,7 @@ class IpsecSas:
         self._by_peer: Grouped[str, IpsecSa] = Grouped()
         self._by_purpose: Grouped[tuple[str, str, ipsec.Selector], IpsecSa] = Grouped()
         self._inner = InnerNetworks()
+        self._leads = not context.acquire_only  # whether flows are ours to install
 
     def __iter__(self) -> Iterator[IpsecSa]:
         return iter(list(self._pairs.values()))
@@ -108,6 +109,17 @@ class IpsecSas:
         limit = PAIRS_OF_PEER + 2 * len(self._context.configuration.connections)
         held = len(self.of_peer(sa))
         return f"the peer has {held} IPsec SAs, {limit} are allowed" if held >= limit else None
+
+    def configure(self) -> None:
+        """Install the flows of all pairs, or remove them, where Acquire-Only has changed."""
+        if self._leads is not self._context.acquire_only:
+            return
+        self._leads = not self._leads
+        for pair in self:
+            if pair.active and self._leads:
+                self._install_flow(pair)
+            elif pair.active:
+                self._context.tell(ipsec.RemoveFlow(pair.flow))
 
     def add(self, pair: IpsecSa, *, lasting: bool) -> None:
         """Take a new pair and lead the traffic to it; of it and each that exists, one gives way.
@@ -210,7 +222,10 @@ class IpsecSas:
             other.active = other is pair
         pair.on_inbound = None
         pair.timers.cancel(f"{pair.name} changes SAs")
+        if self._leads:
+            self._install_flow(pair)
 
+    def _install_flow(self, pair: IpsecSa) -> None:
         def answered(answer: ipsec.Answer) -> None:
             if isinstance(answer, ipsec.StackRefused):
                 self._context.log(f"{pair.name}: the flow cannot be installed: {answer.reason}")
@@ -282,7 +297,7 @@ class IpsecSas:
         heirs = self.generations(pair)
         if heirs:
             self._inherit(pair, heirs)
-        elif pair.active:
+        elif pair.active and self._leads:
             self._context.tell(ipsec.RemoveFlow(pair.flow))
         pair.active = False
         for protocol in pair.bundle:
