@@ -114,7 +114,7 @@ def configuration(
 
 
 class Daemon:
-    """One engine, and what it sent and logged."""
+    """One engine, and what it sent and logged; ``asked`` are switches of the engine."""
 
     def __init__(
         self,
@@ -124,6 +124,7 @@ class Daemon:
         address: Address = DAEMON,
         nat_traversal: bool = True,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
+        **asked: bool,
     ) -> None:
         self.now = 1000.0
         entropy = entropy or SeededEntropy(f"daemon at {address}")
@@ -136,6 +137,7 @@ class Daemon:
             local_address=lambda _peer: address,
             nat_traversal=nat_traversal,
             capabilities=capabilities,
+            **asked,
             listens_on=lambda one: one == address,
         )
         self.address = address
