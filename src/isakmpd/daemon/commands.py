@@ -19,6 +19,7 @@ class Daemon(Protocol):
     """Do what concerns the whole daemon; the service does."""
 
     engine: Engine
+    leaving: bool
 
     def now(self) -> float:
         """Tell the engine's time, in seconds."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import time
-from collections import deque
 from contextlib import ExitStack
 from typing import Any
 
-from isakmpd.control.commands import BadCommand, Command, CommandStream
 from isakmpd.control.report import report_lines, report_text
+from isakmpd.daemon.administrator import Administrator
 from isakmpd.daemon.capture import PacketCapture
 from isakmpd.daemon.commands import Commands
 from isakmpd.daemon.configuration import LiveConfiguration, UnusableError
@@ -56,10 +54,8 @@ class Service:
         self._options = options
         self._loop = loop
         self._log = log
-        self._stream = CommandStream()
-        self._unread: deque[Command | BadCommand] = deque()
         self._open_things = ExitStack()
-        self._leaving = False
+        self.leaving = False
         self.running = EngineLoop(loop, log)
         self.paths = RunPaths.under(
             options.run_directory,
@@ -96,8 +92,8 @@ class Service:
         self._stack_at_start = choice.kind
         lock = RunLock(options.run_directory)
         closing.callback(lock.release)
-        self._commands_from = open_command_source(self.paths.fifo, self._files)
-        closing.callback(self._commands_from.close)
+        source = open_command_source(self.paths.fifo, self._files)
+        closing.callback(source.close)
         entropy = self._entropy()
         self._stack = self._open_stack(choice.kind, entropy)
         closing.callback(self._stack.close)
@@ -121,10 +117,11 @@ class Service:
         )
         self.running.attach(self.engine, Outlets(self._udp, self._stack, capture))
         self._pending = PendingChanges(self._configuration, self._loop, self._take_changes)
-        self._commands = Commands(self, self._configuration, capture, self.paths, self._log)
+        commands = Commands(self, self._configuration, capture, self.paths, self._log)
+        administrator = Administrator(self, commands, source, self.running, self._loop, self._log)
         # What standard input says at once is said to a daemon that has begun.
         self._loop.call_soon(self._begin)
-        self._listen_to_administrator()
+        administrator.listen()
 
     def _chosen_stack(self) -> Choice:
         wanted = self._configuration.current.general.ipsec_stack
@@ -203,45 +200,7 @@ class Service:
         self._udp.retry_missing()
         self._loop.call_later(ADDRESS_INTERVAL, self._look_for_addresses)
 
-    # What the administrator says
-
-    def _listen_to_administrator(self) -> None:
-        try:
-            self._loop.add_reader(self._commands_from.fileno(), self._read_commands)
-        except PermissionError:  # a regular file as standard input cannot be watched, only read
-            self._loop.call_soon(self._read_file)
-        self._loop.add_signal_handler(signal.SIGHUP, self._hung_up)
-        self._loop.add_signal_handler(signal.SIGUSR1, self._asked_for_report)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self.shut_down)
-
-    def _read_commands(self) -> None:
-        octets = self._commands_from.read()
-        if octets is None:
-            self._loop.remove_reader(self._commands_from.fileno())
-            octets = b"\n"  # the last line needs no end of its own
-        self._unread.extend(self._stream.feed(octets))
-        self._run_commands()
-
-    def _read_file(self) -> None:
-        while (octets := self._commands_from.read()) is not None:
-            self._unread.extend(self._stream.feed(octets))
-        self._unread.extend(self._stream.feed(b"\n"))
-        self._run_commands()
-
-    def _run_commands(self) -> None:
-        while self._unread and not self._leaving:
-            self.running.run(self._commands.run, self._unread.popleft())
-
-    def _hung_up(self) -> None:
-        self._log("SIGHUP received")
-        self.reinitialize()
-
-    def _asked_for_report(self) -> None:
-        self._log("SIGUSR1 received")
-        self.write_report()
-
-    # What he wants
+    # What the administrator wants
 
     def now(self) -> float:
         """Tell the engine's time, in seconds."""
@@ -292,9 +251,9 @@ class Service:
 
     def shut_down(self) -> None:
         """Tell the peers and end the loop."""
-        if self._leaving:
+        if self.leaving:
             return
-        self._leaving = True
+        self.leaving = True
         self._log("isakmpd: shutting down...")
         self.running.run(self.engine.shutdown, self.now())
         self._loop.stop()
