@@ -11,9 +11,10 @@ from pathlib import Path
 from time import monotonic
 
 from isakmpd.control.log_levels import LogLevels
-from isakmpd.daemon.log import DaemonLog, Severity
+from isakmpd.daemon.log import DaemonLog
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.service import Service
+from isakmpd.daemon.sinks import Severity
 from isakmpd.privsep.requests import Privileged
 
 

@@ -3,15 +3,13 @@
 import os
 import re
 import syslog
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from isakmpd.control.log_levels import LogLevels
-from isakmpd.daemon.log import DaemonLog, DescriptorSink, Severity, SyslogSink, time_stamp
+from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.sinks import DescriptorSink, Severity
 from isakmpd.ike.outputs import Log, LogClass, Verbose
 
 
@@ -49,41 +47,19 @@ def log(recorder: Recorder) -> DaemonLog:
     return DaemonLog(recorder, levels)
 
 
-@pytest.fixture
-def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Move to a time zone an hour east of UTC."""
-    monkeypatch.setenv("TZ", "CET-1")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
-
-
-@pytest.mark.usefixtures("in_berlin")
-@pytest.mark.parametrize(
-    ("seconds", "stamp"),
-    [(0.0, "010000.000000"), (47329.596285, "140849.596285"), (59.9999999, "010100.000000")],
-)
-def test_a_time_stamp_is_local_time_with_microseconds(seconds: float, stamp: str) -> None:
-    """HHMMSS.uuuuuu."""
-    assert time_stamp(seconds) == stamp
-
-
-@pytest.mark.usefixtures("in_berlin")
-def test_lines_have_the_recorded_form(tmp_path: Path) -> None:
-    """Stamp, Default or class and level, text."""
-    with (tmp_path / "log").open("wb") as file:
-        levels = LogLevels()
-        levels.assign("A=90")
-        log = DaemonLog(DescriptorSink(file.fileno(), lambda: 47329.596285), levels)
-        log("isakmpd: starting")
-        log.debug(LogClass.UI, 10, 'ui_connect: setup connection "conn"')
-        log.debug(LogClass.TRANSPORT, 5, "line with Grüße and \udcff")
-    assert (tmp_path / "log").read_bytes().decode() == (
-        "140849.596285 Default isakmpd: starting\n"
-        '140849.596285 UI   10 ui_connect: setup connection "conn"\n'
-        "140849.596285 Trpt 05 line with Grüße and \\udcff\n"
-    )
+def test_a_line_names_default_or_its_class_and_level(recorder: Recorder) -> None:
+    """And what no terminal could show is spelled out."""
+    levels = LogLevels()
+    levels.assign("A=90")
+    log = DaemonLog(recorder, levels)
+    log("isakmpd: starting")
+    log.debug(LogClass.UI, 10, 'ui_connect: setup connection "conn"')
+    log.debug(LogClass.TRANSPORT, 5, "line with Grüße and \udcff")
+    assert [line[1:] for line in recorder.lines] == [
+        ("Default", "isakmpd: starting"),
+        ("UI   10", 'ui_connect: setup connection "conn"'),
+        ("Trpt 05", "line with Grüße and \\udcff"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,23 +120,6 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, ...]]:
     monkeypatch.setattr(syslog, "openlog", lambda *words: calls.append(("open", *words)))
     monkeypatch.setattr(syslog, "syslog", lambda *words: calls.append(words))
     return calls
-
-
-def test_syslog_gets_the_daemon_facility_and_the_process_id(
-    told: list[tuple[object, ...]],
-) -> None:
-    """Ident isakmpd; debug lines name their class."""
-    sink = SyslogSink()
-    sink.write(Severity.NORMAL, "Default", "isakmpd: starting")
-    sink.write(Severity.DEBUG, "Negt 50", "offer")
-    (_, ident, options, facility), *lines = told
-    assert (ident, facility) == ("isakmpd", syslog.LOG_DAEMON)
-    assert isinstance(options, int)
-    assert options & syslog.LOG_PID
-    assert lines == [
-        (syslog.LOG_NOTICE, "isakmpd: starting"),
-        (syslog.LOG_INFO, "Negt 50 offer"),
-    ]
 
 
 def test_a_broken_sink_falls_back_to_syslog(told: list[tuple[object, ...]]) -> None:

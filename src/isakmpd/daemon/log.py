@@ -1,76 +1,18 @@
-"""Write log lines to stderr or syslog, and never fail the caller over it."""
+"""Say what the daemon has to say, and never fail the caller over it."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import syslog
-import time
-from collections.abc import Callable, Iterable
-from enum import IntEnum
-from typing import Final, Protocol
+from collections.abc import Iterable
+from typing import Final
 
 from isakmpd.control.log_levels import CLASS_NAMES, LogLevels
 from isakmpd.control.printable import printable
+from isakmpd.daemon.sinks import Severity, Sink, SyslogSink
 from isakmpd.ike.outputs import Log, LogClass, Verbose
 
 # A peer chooses part of many lines; none of them fills the disk.
 LONGEST_TEXT: Final = 2000
-STDERR: Final = 2
-
-
-class Severity(IntEnum):
-    """Rank lines as syslog does."""
-
-    FATAL = syslog.LOG_CRIT
-    ERROR = syslog.LOG_ERR
-    NORMAL = syslog.LOG_NOTICE
-    DEBUG = syslog.LOG_INFO
-
-
-class Sink(Protocol):
-    """Take finished lines; raises OSError when it cannot."""
-
-    def write(self, severity: Severity, label: str, text: str) -> None:
-        """Write one line: ``label`` is ``Default`` or a debug class with its level."""
-
-
-def time_stamp(seconds: float) -> str:
-    """Print a moment, in seconds since the epoch, as ``HHMMSS.uuuuuu`` local time."""
-    microseconds = round(seconds * 1_000_000)
-    whole, fraction = divmod(microseconds, 1_000_000)
-    return f"{time.strftime('%H%M%S', time.localtime(whole))}.{fraction:06d}"
-
-
-class DescriptorSink:
-    """Write ``HHMMSS.uuuuuu Label text`` lines to a file descriptor, by default stderr."""
-
-    def __init__(
-        self, descriptor: int = STDERR, wall_clock: Callable[[], float] = time.time
-    ) -> None:
-        self._descriptor = descriptor
-        self._wall_clock = wall_clock
-
-    def write(self, severity: Severity, label: str, text: str) -> None:  # noqa: ARG002
-        """Write one line at once, in a single system call where the kernel takes it whole."""
-        line = f"{time_stamp(self._wall_clock())} {label} {text}\n"
-        left = line.encode()
-        while left:
-            left = left[os.write(self._descriptor, left) :]
-
-
-class SyslogSink:
-    """Write to syslog as ``isakmpd`` of facility daemon, with the process ID."""
-
-    def __init__(self) -> None:
-        # NDELAY: a chroot later has no /dev/log to connect to.
-        options = syslog.LOG_PID | syslog.LOG_CONS | syslog.LOG_NDELAY
-        syslog.openlog("isakmpd", options, syslog.LOG_DAEMON)
-
-    def write(self, severity: Severity, label: str, text: str) -> None:
-        """Write one line; syslog itself adds the time."""
-        shown = text if label == "Default" else f"{label} {text}"
-        syslog.syslog(severity, shown)
 
 
 class DaemonLog:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 from collections.abc import Callable
 
 from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.fifo import STANDARD_INPUT
-from isakmpd.daemon.log import DaemonLog, DescriptorSink, Severity, Sink, SyslogSink
+from isakmpd.daemon.log import DaemonLog
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.service import Service, StartError
+from isakmpd.daemon.sinks import DescriptorSink, SyslogSink, TwoSinks
 
 
 def run(options: Options) -> int:
@@ -57,7 +57,7 @@ def _detach(options: Options) -> int:
     os.close(reader)
     os.setsid()
     syslog = SyslogSink()
-    log = DaemonLog(_Both(DescriptorSink(), syslog), LogLevels(), options.verbose)
+    log = DaemonLog(TwoSinks(DescriptorSink(), syslog), LogLevels(), options.verbose)
 
     def ready() -> None:
         log.sink = syslog
@@ -66,20 +66,6 @@ def _detach(options: Options) -> int:
         os.close(writer)
 
     return _serve(options, log, ready)
-
-
-class _Both:
-    """Log to the terminal, where the administrator looks until the daemon has started, and on."""
-
-    def __init__(self, terminal: Sink, syslog: Sink) -> None:
-        self._terminal = terminal
-        self._syslog = syslog
-
-    def write(self, severity: Severity, label: str, text: str) -> None:
-        """Write one line to both; a terminal that is gone is no loss."""
-        self._syslog.write(severity, label, text)
-        with contextlib.suppress(OSError):
-            self._terminal.write(severity, label, text)
 
 
 def _fill_standard_descriptors() -> None:

@@ -17,7 +17,7 @@ from isakmpd.daemon.configuration import LiveConfiguration, UnusableError
 from isakmpd.daemon.data_plane import DataPlane, Surroundings
 from isakmpd.daemon.engine_loop import EngineLoop, Outlets, internal_error
 from isakmpd.daemon.fifo import FifoError, open_command_source
-from isakmpd.daemon.log import DaemonLog, time_stamp
+from isakmpd.daemon.log import DaemonLog
 from isakmpd.daemon.opener import DaemonFiles
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.pending_changes import PendingChanges
@@ -30,6 +30,7 @@ from isakmpd.daemon.run_files import (
     write_whole,
 )
 from isakmpd.daemon.sentence import sentence
+from isakmpd.daemon.sinks import time_stamp
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.entropy import Entropy, SeededEntropy
