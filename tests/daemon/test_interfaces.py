@@ -1,12 +1,18 @@
 """Interface names stand for addresses, `default` for the interface of the default route."""
 
+import sys
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from isakmpd.daemon import interfaces
-from isakmpd.daemon.interfaces import address_of_interface, netmask_of_interface
+from isakmpd.daemon.interfaces import (
+    address_of_interface,
+    addresses_of_interface,
+    netmask_of_interface,
+)
+from lab.namespace import Namespace
 
 
 @pytest.mark.parametrize(
@@ -29,6 +35,7 @@ def test_a_name_no_interface_has(name: str, family: int) -> None:
     """None, and no exception."""
     assert address_of_interface(name, family) is None
     assert netmask_of_interface(name, family) is None
+    assert addresses_of_interface(name) == ()
 
 
 IPV6_ADDRESSES = """\
@@ -92,3 +99,33 @@ def test_a_host_without_routes_has_no_default(
     for constant in ("_IPV4_ROUTES", "_IPV6_ROUTES"):
         monkeypatch.setattr(interfaces, constant, tmp_path / "missing")
     assert address_of_interface("default") is None
+
+
+@pytest.mark.usefixtures("ipv6_host")
+def test_all_addresses_of_an_interface() -> None:
+    """Link-local ones come last, with the index of their interface."""
+    found = addresses_of_interface("eth0", (6,))
+    assert list(map(str, found)) == ["2001:db8::2", "fe80::fc:ff:fe00:1%4"]
+    assert addresses_of_interface("default", (6,)) == found
+    assert addresses_of_interface("eth0", (4, 6))[-2:] == found
+
+
+@pytest.mark.namespaces
+@pytest.mark.parametrize("number", [0, 1, 40])
+def test_labels_and_many_addresses(number: int) -> None:
+    """Each IPv4 address counts, whatever its label and prefix; those of neighbours do not."""
+    more = [f"198.51.100.{last}" for last in range(1, number + 1)]
+    with Namespace("interfaces") as namespace:
+        namespace.ip("link", "add", "wan", "type", "veth", "peer", "name", "wan2")
+        namespace.ip("address", "add", "192.0.2.1/24", "dev", "wan")
+        namespace.ip("address", "add", "192.0.2.2/24", "dev", "wan", "label", "wan:1")
+        namespace.ip("address", "add", "192.0.2.3", "peer", "192.0.2.99", "dev", "wan")
+        namespace.ip("address", "add", "192.0.2.4/24", "dev", "wan2")
+        for address in more:
+            namespace.ip("address", "add", f"{address}/32", "dev", "wan")
+        program = (
+            "from isakmpd.daemon.interfaces import addresses_of_interface as ask;"
+            "print(*ask('wan', (4,)))"
+        )
+        found = namespace.run(sys.executable, "-c", program).stdout.split()
+    assert sorted(found) == sorted(["192.0.2.1", "192.0.2.2", "192.0.2.3", *more])

@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 
+from isakmpd.daemon.interfaces import addresses_of_interface
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.daemon.udp_runs import FEWEST_PACKETS
 from isakmpd.ike.transport import Transport
@@ -67,6 +68,7 @@ class Host:
     errors: list[tuple[Address, int, Unreachable]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     loop: Loop = field(default_factory=Loop)
+    addresses: dict[str, tuple[Address, ...]] = field(default_factory=dict)  # of interfaces
 
     def __post_init__(self) -> None:
         """Make the sockets, bound nowhere yet."""
@@ -75,7 +77,22 @@ class Host:
             esp=self._take_esp,
             unreachable=lambda *error: self.errors.append(error),
         )
-        self.udp = UdpSockets(self.bind, receivers, self.loop, self.lines.append, ports=self.ports)
+        self.udp = UdpSockets(
+            self.bind,
+            receivers,
+            self.loop,
+            self.lines.append,
+            ports=self.ports,
+            addresses_of=self._addresses_of,
+        )
+
+    def _addresses_of(self, name: str, families: tuple[int, ...]) -> tuple[Address, ...]:
+        return self.addresses.get(name, addresses_of_interface(name, families))
+
+    def take_lines(self) -> list[str]:
+        """Give what was logged since the last time."""
+        lines, self.lines[:] = list(self.lines), []
+        return lines
 
     def _take_esp(self, octets: bytes, transport: Transport, traffic_class: int) -> None:
         self.esp.append((octets, transport))
@@ -280,7 +297,7 @@ def test_a_listed_address_this_host_lacks_is_said_and_no_failure(host: Host) -> 
     """A shared address may be with the other machine just now."""
     assert host.udp.listen(["127.0.0.1", NOT_HERE]) == ()
     assert {str(listener.address) for listener in host.udp.listeners} == {"127.0.0.1"}
-    host.udp.retry_missing()
+    host.udp.look_again()
     assert host.lines == [
         f"udp: not listening on {NOT_HERE} until this host has it ([General]:Listen-on):"
         " Cannot assign requested address"
@@ -305,10 +322,63 @@ def test_a_name_nobody_has_is_said(host: Host) -> None:
     ]
 
 
-def test_an_interface_stands_for_its_first_address(host: Host) -> None:
-    """Listen-on= lo means 127.0.0.1."""
-    host.udp.listen(["lo"])
-    assert {listener.address for listener in host.udp.listeners} == {HERE}
+def test_an_interface_stands_for_all_its_addresses(host: Host) -> None:
+    """Listen-on= lo means 127.0.0.1 and ::1."""
+    host.udp.listen(["lo", "127.0.0.1"])
+    addresses = [listener.address for listener in host.udp.listeners]
+    assert addresses[::2] == addresses[1::2]  # on both ports
+    assert {HERE, IPv6Address("::1")} <= set(addresses)
+    assert host.lines == []
+
+
+def test_addresses_of_interfaces_come_and_go(host: Host, peer: socket.socket) -> None:
+    """What an interface has now is bound, the rest stays as it is or is released."""
+    host.addresses["wan"] = ()
+    assert host.udp.listen(["wan"]) == ()
+    host.udp.look_again()
+    absent = "udp: [General]:Listen-on= wan: no address, nor an interface with one"
+    assert host.take_lines() == [absent]
+    host.addresses["wan"] = (HERE,)
+    host.udp.look_again()
+    assert host.take_lines() == ["udp: listening on 127.0.0.1, which has appeared"]
+    peer.sendto(MESSAGE, (str(HERE), host.ports.ike))
+    host.addresses["wan"] = (HERE, ALSO_HERE)
+    host.udp.look_again()
+    host.udp.look_again()
+    assert host.take_lines() == ["udp: listening on 127.0.0.2, which has appeared"]
+    host.loop.turn()
+    assert [octets for octets, _ in host.ike] == [MESSAGE]
+    host.addresses["wan"] = (ALSO_HERE,)
+    host.udp.look_again()
+    assert host.take_lines() == ["udp: listening on 127.0.0.1 no longer, this host has it no more"]
+    assert not host.udp.listens_on(HERE)
+    assert host.udp.listens_on(ALSO_HERE)
+
+
+def test_a_port_taken_meanwhile_is_said_once(host: Host) -> None:
+    """And bound as soon as it is free."""
+    host.addresses["wan"] = ()
+    host.udp.listen(["wan"])
+    host.take_lines()
+    host.addresses["wan"] = (HERE,)
+    with open_udp_socket(HERE, host.ports.ike):
+        host.udp.look_again()
+        host.udp.look_again()
+        (line,) = host.take_lines()
+        assert "Address already in use" in line
+        assert not host.udp.listens_on(HERE)
+    host.udp.look_again()
+    assert host.udp.listens_on(HERE)
+
+
+def test_a_link_local_address_takes_its_interface(host: Host) -> None:
+    """Without one nobody knows which is meant; with one its name does."""
+    assert host.udp.listen(["fe80::1", "::1"]) == ()
+    assert host.lines == [
+        "udp: [General]:Listen-on= fe80::1: a link-local address takes its interface, such as"
+        " fe80::1%eth0"
+    ]
+    assert {str(listener.address) for listener in host.udp.listeners} == {"::1"}
 
 
 def test_a_reload_keeps_the_sockets_that_stay(host: Host, peer: socket.socket) -> None:
@@ -430,7 +500,7 @@ def test_an_address_that_appears_later_is_served(listen_on: list[str]) -> None:
         host = Host(Ports(), bind=lambda a, p: inside(namespace, lambda: open_udp_socket(a, p)))
         assert host.udp.listen(listen_on) == ()
         namespace.address(f"{NOT_HERE}/32")
-        host.udp.retry_missing()
+        host.udp.look_again()
         with inside(namespace, lambda: open_udp_socket(HERE, 0)) as peer:
             peer.sendto(MESSAGE, (NOT_HERE, 500))
             host.loop.turn()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from isakmpd.config.bindings import Bindings, Change
 from isakmpd.config.model import Configuration, Problem
 from isakmpd.config.read import read
-from isakmpd.daemon.interfaces import address_of_interface, netmask_of_interface
+from isakmpd.daemon.lookups import Lookups
 from isakmpd.daemon.opener import Opener, open_ourselves
 from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.secret_files import UnsafeFileError, read_secret_file
@@ -35,16 +35,17 @@ class LiveConfiguration:
         self._opener = opener
         self._told: set[Problem] = set()
         self.held: tuple[Problem, ...] = ()  # the faults that keep changes from coming into force
-        self.bindings = self._load()
-        self.current = self._read(self.bindings)
+        self.bindings = self._in_force = self._load()
+        self._lookups = Lookups()
+        self.current = self._read(self.bindings, self._lookups)
         self._tell(self.current.problems + self.current.warnings)
         self._judge(self.current)
 
     def reload(self) -> bool:
         """Read the file anew; False, and everything as before, if it has a new fault."""
         try:
-            bindings = self._load()
-            fresh = self._read(bindings)
+            bindings, lookups = self._load(), Lookups(self._lookups)
+            fresh = self._read(bindings, lookups)
             self._judge(fresh)
         except UnusableError as problem:
             self._log(f"{problem}; the last good configuration stays in force")
@@ -56,13 +57,16 @@ class LiveConfiguration:
         if added:
             self._log("the configuration has faults; the last good one stays in force")
             return False
-        self.bindings, self.current, self.held = bindings, fresh, ()
+        self._take(bindings, lookups, fresh)
+        self.bindings, self.held = bindings, ()
         self._told.clear()
         self._tell(fresh.problems + fresh.warnings)
         return True
 
     def change(self, change: Change) -> bool:
         """Carry out a ``C`` command; False when it was refused, which the log explains."""
+        if self.bindings is self._in_force:
+            self.bindings = self._in_force.copy()
         refusals = self.bindings.apply([change])
         for refusal in refusals:
             self._log(refusal)
@@ -70,7 +74,8 @@ class LiveConfiguration:
 
     def settle(self) -> bool:
         """Take what ``C`` commands have changed into force; False while that has new faults."""
-        fresh = self._read(self.bindings)
+        lookups = Lookups(self._lookups)
+        fresh = self._read(self.bindings, lookups)
         known = set(self.current.problems)
         self.held = tuple(fault for fault in fresh.problems if fault not in known)
         if not self.held:
@@ -80,9 +85,32 @@ class LiveConfiguration:
                 self.held = (Problem("FIFO", 0, str(problem)),)
         if self.held:
             return False
-        self.current = fresh
+        self._take(self.bindings, lookups, fresh)
         self._tell(fresh.warnings)
         return True
+
+    def look_again(self) -> bool:
+        """Follow what interface names stand for; False where nothing else is in force for it.
+
+        Changes by ``C`` commands that are not in force yet wait for themselves.
+        """
+        changes = self._lookups.changes()
+        if not changes:
+            return False
+        lookups = Lookups(self._lookups)
+        fresh = self._read(self._in_force, lookups)
+        known = {fault.text for fault in self.current.problems}
+        added = tuple(fault for fault in fresh.problems if fault.text not in known)
+        if added:
+            if self._tell(added):
+                self._log("what interfaces stood for stays in force as it was")
+            return False
+        self._log(f"the configuration follows the interfaces: {', '.join(changes)}")
+        self._take(self._in_force, lookups, fresh)
+        return True
+
+    def _take(self, bindings: Bindings, lookups: Lookups, configuration: Configuration) -> None:
+        self._in_force, self._lookups, self.current = bindings, lookups, configuration
 
     def tell_held(self) -> None:
         """Log why the changes so far are not in force, each reason once."""
@@ -103,12 +131,12 @@ class LiveConfiguration:
             raise UnusableError(sentence(problem, path)) from problem
         return Bindings.parse(text, str(path))
 
-    def _read(self, bindings: Bindings) -> Configuration:
+    def _read(self, bindings: Bindings, lookups: Lookups) -> Configuration:
         return read(
             bindings,
             default_port=self._options.port,
-            resolve=address_of_interface,
-            resolve_netmask=netmask_of_interface,
+            resolve=lookups.address,
+            resolve_netmask=lookups.netmask,
         )
 
     def _judge(self, configuration: Configuration) -> None:

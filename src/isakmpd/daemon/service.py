@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from isakmpd.control.report import report_lines, report_text
+from isakmpd.daemon.address_changes import AddressChanges
 from isakmpd.daemon.administrator import Administrator
 from isakmpd.daemon.capture import PacketCapture
 from isakmpd.daemon.commands import Commands
@@ -40,8 +41,6 @@ from isakmpd.ipsec.none import NoStack
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp, Privileged
 from isakmpd.wire.addresses import Address
-
-ADDRESS_INTERVAL = 10.0  # seconds between two looks for Listen-on addresses that were missing
 
 
 class StartError(Exception):
@@ -195,11 +194,16 @@ class Service:
         self.running.run(self.engine.start, self.now())
         if isinstance(self._stack, DataPlane):
             self._stack.begun()
-        self._look_for_addresses()
+        watch = AddressChanges(self._privileged, self._loop, self._addresses_changed, self._log)
+        self._open_things.callback(watch.close)
+        self._addresses_changed()  # what came between the first look and the watch
 
-    def _look_for_addresses(self) -> None:
-        self._udp.retry_missing()
-        self._loop.call_later(ADDRESS_INTERVAL, self._look_for_addresses)
+    def _addresses_changed(self) -> None:
+        """Follow this host's addresses: sockets first, so that connections can begin there."""
+        self._udp.look_again()
+        if self._configuration.look_again():
+            self._take(resume=False)
+        self.running.run(self.engine.addresses_changed, self.now())
 
     # What the administrator wants
 

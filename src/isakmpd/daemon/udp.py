@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import socket
 import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, Protocol
 
 from isakmpd.control.report import ListeningSocket
 from isakmpd.daemon import icmp_errors, packet_info, udp_runs
-from isakmpd.daemon.interfaces import address_of_interface
+from isakmpd.daemon.interfaces import addresses_of_interface
+from isakmpd.daemon.listen_on import DECIDES, WILDCARDS, AddressesOf, numbered, wanted
 from isakmpd.daemon.packet_info import Ancillary, SocketAddress
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
@@ -47,7 +48,6 @@ _LARGEST_DATAGRAM: Final = 65535
 # Datagrams read from one socket before the event loop looks elsewhere.
 _BATCH: Final = 64
 _MOST_PATHS: Final = 4096
-_DECIDES: Final = "[General]:Listen-on"
 # What an ICMP error about one datagram makes the next call on its socket fail with.
 _LEFT_BY_ICMP: Final = frozenset(
     {
@@ -61,7 +61,6 @@ _LEFT_BY_ICMP: Final = frozenset(
         errno.EPROTO,
     }
 )
-_WILDCARDS: Final = (IPv4Address("0.0.0.0"), IPv6Address("::"))  # noqa: S104
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class UdpSockets:
     ``bind`` opens a UDP socket for an address and port, with whatever privilege and mark that
     takes; it sets IPV6_V6ONLY and never SO_REUSEADDR, which on Linux lets a second daemon take the
     first one's datagrams in silence. Port 0 asks for any free one, to look up a route.
-    ``log`` takes a line. ``families`` holds 4, 6 or both.
+    ``log`` takes a line. ``families`` holds 4, 6 or both. ``addresses_of`` looks up interfaces.
     """
 
     def __init__(
@@ -130,6 +129,7 @@ class UdpSockets:
         *,
         ports: Ports = Ports(),
         families: tuple[int, ...] = (4, 6),
+        addresses_of: AddressesOf = addresses_of_interface,
     ) -> None:
         self._bind = bind
         self._receivers = receivers
@@ -137,11 +137,13 @@ class UdpSockets:
         self._log = log
         self._ports = ports
         self._families = families
+        self._addresses_of = addresses_of
+        self._listen_on: tuple[str, ...] = ()
         self._listeners: dict[tuple[Address, int], _Listener] = {}
         self._paths: dict[
             tuple[Address, int, Address, int, int], tuple[socket.socket, Ancillary, SocketAddress]
         ] = {}
-        self._missing: set[Address] = set()
+        self._told: frozenset[str] = frozenset()  # of where we cannot listen at present
 
     @property
     def listeners(self) -> tuple[ListeningSocket, ...]:
@@ -153,40 +155,35 @@ class UdpSockets:
 
     def listens_on(self, address: Address) -> bool:
         """Tell whether IKE can be spoken from an address."""
-        if (address, self._ports.ike) in self._listeners:
+        if (numbered(address), self._ports.ike) in self._listeners:
             return True
-        wildcard = _WILDCARDS[0] if address.version == 4 else _WILDCARDS[1]
-        if (wildcard, self._ports.ike) not in self._listeners:
-            return False
-        try:
-            self._bind(address, 0).close()  # only an address of this host can be bound
-        except OSError:
-            return False
-        return True
+        return (_wildcard(address), self._ports.ike) in self._listeners and self._is_ours(address)
 
     def listen(self, listen_on: Sequence[str] = ()) -> tuple[str, ...]:
         """Bind what ``listen_on`` asks for and release the rest; () asks for every address.
 
         Returns a sentence for each socket that could not be had: fatal when the daemon starts, a
         log line when it reloads. Addresses this host does not have (yet) and families it does not
-        speak are logged, not returned; ``retry_missing`` tries the addresses again.
+        speak are logged, not returned; ``look_again`` tries the addresses again.
         """
-        wanted = self._addresses(listen_on)
-        for key in [key for key in self._listeners if key[0] not in wanted]:
-            self._release(key)
-        self._missing.clear()
-        failures = [self._listen_at(address) for address in wanted]
-        return tuple(failure for failure in failures if failure)
+        self._listen_on = tuple(listen_on)
+        self._told = frozenset()
+        return self._listen()
 
-    def retry_missing(self) -> None:
-        """Bind the Listen-on addresses that have appeared since."""
-        for address in list(self._missing):
-            self._missing.discard(address)
-            failure = self._listen_at(address, again=True)
-            if failure:
+    def look_again(self) -> None:
+        """Follow the addresses of this host: bind what has come, release what has gone, say so."""
+        before = self._served()
+        told = self._told
+        failures = self._listen()
+        for failure in failures:
+            if failure not in told:
                 self._log(failure)
-            elif address not in self._missing:
-                self._log(f"udp: listening on {address}, which has appeared")
+        self._told |= frozenset(failures)
+        after = self._served()
+        for address in before - after:
+            self._log(f"udp: listening on {address} no longer, this host has it no more")
+        for address in after - before:
+            self._log(f"udp: listening on {address}, which has appeared")
 
     def local_address_for(self, remote: Address) -> Address | None:
         """Choose our address for a first message to ``remote``; None where there is no way to it.
@@ -266,42 +263,44 @@ class UdpSockets:
 
     # Opening
 
-    def _addresses(self, listen_on: Sequence[str]) -> list[Address]:
-        if not listen_on:
-            return [one for one in _WILDCARDS if one.version in self._families]
-        found: dict[Address, None] = {}
-        for text in listen_on:
-            try:
-                address = ip_address(text)
-            except ValueError:
-                named = address_of_interface(text)
-                if named is None:
-                    self._log(f"udp: {_DECIDES}= {text}: no address, nor an interface with one")
-                    continue
-                address = named
-            if address.version in self._families:
-                found[address] = None
-        return list(found)
-
-    def _listen_at(self, address: Address, again: bool = False) -> str | None:
-        for port in self._ports.all():
+    def _listen(self) -> tuple[str, ...]:
+        """Bind and release; what is only not there (yet) is logged once, failures are returned."""
+        where = wanted(self._listen_on, self._families, self._addresses_of)
+        present = [one for one in where.addresses if one not in where.listed or self._is_ours(one)]
+        for key in [key for key in self._listeners if key[0] not in present]:
+            self._release(key)
+        complaints, failures = dict.fromkeys(where.complaints), list[str]()
+        for address, port in itertools.product(where.addresses, self._ports.all()):
             if (address, port) in self._listeners:
                 continue
             try:
                 self._add(address, port)
             except OSError as error:
                 if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                    self._set_aside(address, error, again)
-                    return None
-                return f"udp: cannot listen on {address} port {port}: {_reason(error)}"
-        return None
+                    complaints[_not_there(address, error)] = None
+                else:
+                    failures.append(
+                        f"udp: cannot listen on {address} port {port}: {_reason(error)}"
+                    )
+        for complaint in complaints:
+            if complaint not in self._told:
+                self._log(complaint)
+        self._told = frozenset(complaints)
+        return tuple(failures)
 
-    def _set_aside(self, address: Address, error: OSError, again: bool) -> None:
-        if not address.is_unspecified:
-            self._missing.add(address)
-        if not again:
-            until = "" if address.is_unspecified else f" until this host has it ({_DECIDES})"
-            self._log(f"udp: not listening on {address}{until}: {_reason(error)}")
+    def _served(self) -> set[Address]:
+        """Give the addresses on whose every port we listen."""
+        keys, ports = self._listeners, self._ports.all()
+        return {address for address, _ in keys if all((address, port) in keys for port in ports)}
+
+    def _is_ours(self, address: Address) -> bool:
+        if address.is_unspecified:
+            return True
+        try:
+            self._bind(address, 0).close()  # only an address of this host can be bound
+        except OSError:
+            return False
+        return True
 
     def _add(self, address: Address, port: int) -> None:
         opened = self._bind(address, port)
@@ -380,9 +379,8 @@ class UdpSockets:
         self, key: tuple[Address, int, Address, int, int]
     ) -> tuple[socket.socket, Ancillary, SocketAddress] | None:
         local, local_port, remote, remote_port, traffic_class = key
-        wildcard = _WILDCARDS[0] if local.version == 4 else _WILDCARDS[1]
-        listener = self._listeners.get((local, local_port))
-        listener = listener or self._listeners.get((wildcard, local_port))
+        listener = self._listeners.get((numbered(local), local_port))
+        listener = listener or self._listeners.get((_wildcard(local), local_port))
         if listener is None or local.version != remote.version:
             return None
         if len(self._paths) >= _MOST_PATHS:
@@ -408,6 +406,15 @@ class UdpSockets:
         except OSError as again:
             return again.errno or errno.EIO
         return 0
+
+
+def _wildcard(address: Address) -> Address:
+    return WILDCARDS[0] if address.version == 4 else WILDCARDS[1]
+
+
+def _not_there(address: Address, error: OSError) -> str:
+    until = "" if address.is_unspecified else f" until this host has it ({DECIDES})"
+    return f"udp: not listening on {address}{until}: {_reason(error)}"
 
 
 def _reason(error: OSError) -> str:

@@ -116,6 +116,12 @@ class Connections:
         if self.watches(name):
             self._arm(name, 0.0)
 
+    def try_soon(self, name: str) -> None:
+        """Wait no longer after a failure whose reason is gone; packets may begin it again, too."""
+        if (watched := self._watched.get(name)) is not None:
+            watched.not_before = 0.0
+        self.check_soon(name)
+
     def established(self, name: str) -> None:
         """Note a success."""
         watched = self._watched.get(name)

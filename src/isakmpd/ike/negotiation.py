@@ -64,6 +64,7 @@ class Negotiation:
         self._inner_addresses = InnerAddresses(self)
         self.guards = Guards(context, local_address)
         self._waiting = Waiting()  # for phase 1
+        self._without_way: set[str] = set()  # peers that phase 1 could not begin with
 
     # Beginning
 
@@ -111,7 +112,9 @@ class Negotiation:
         """
         peer = self.context.configuration.peers.get(section)
         transport = self._way_to(peer, toward)
+        self._without_way.discard(section)
         if peer is None or isinstance(transport, str):
+            self._without_way.add(section)
             reason = transport if isinstance(transport, str) else f"[{section}] is no peer"
             if peer is not None:
                 line = f"{section}: phase 1 does not begin: {reason}"
@@ -145,6 +148,34 @@ class Negotiation:
                 "it out"
             )
         return Transport(local, self._ike_port, peer.address, peer.port)
+
+    def look_for_ways(self) -> None:
+        """Follow this host's addresses: what had no way to its peer, or has one from another."""
+        for sa in list(self.isakmp_sas):
+            if not self._listens_on(sa.transport.local):
+                self._leave_address(sa)
+        without, self._without_way = self._without_way, set()
+        if without:
+            for name, connection in self.context.configuration.connections.items():
+                if connection.peer in without:
+                    self.connections.try_soon(name)
+
+    def _leave_address(self, sa: IsakmpSa) -> None:
+        """Begin anew with a peer that another address of ours reaches, since this one is gone.
+
+        As long as there is no other, the address may come back and its SAs serve on.
+        """
+        if isinstance(self._way_to(sa.peer, None), str):
+            return
+        self.context.log(
+            f"{sa.name}: this host no longer has {sa.transport.local}: the SAs with {sa.remote_id}"
+            " are made anew from another address"
+        )
+        self.isakmp_sas.remove(sa, tell_peer=False)
+        for pair in self.ipsec_sas.of_peer(sa):
+            if pair.isakmp.transport.local == sa.transport.local:
+                self.ipsec_sas.remove(pair, tell_peer=True)
+                self.connections.try_soon(pair.name)
 
     def renew_phase1(self, sa: IsakmpSa) -> None:
         """Begin phase 1 with the peer of an ISAKMP SA unless one is under way."""

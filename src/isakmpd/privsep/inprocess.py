@@ -21,6 +21,7 @@ from isakmpd.privsep.requests import (
     RemoveFile,
     ReplaceFile,
     SetMtu,
+    WatchAddresses,
 )
 
 TUN_DEVICE = "/dev/net/tun"
@@ -31,6 +32,20 @@ _TUNSETIFF = 0x400454CA
 _IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFMTU = 0x8913, 0x8914, 0x8922
 _IFF_UP = 1
+
+# linux/rtnetlink.h: the groups that hear of links, of addresses and of routes, IPv4 and IPv6
+_RTMGRP_LINK = 0x1
+_RTMGRP_IPV4_IFADDR, _RTMGRP_IPV6_IFADDR = 0x10, 0x100
+_RTMGRP_IPV4_ROUTE, _RTMGRP_IPV6_ROUTE = 0x40, 0x400
+_CHANGES = (
+    _RTMGRP_LINK
+    | _RTMGRP_IPV4_IFADDR
+    | _RTMGRP_IPV6_IFADDR
+    | _RTMGRP_IPV4_ROUTE
+    | _RTMGRP_IPV6_ROUTE
+)
+# One message tells as much as a thousand: in a storm the kernel drops the rest (ENOBUFS).
+_CHANGES_BUFFER = 8192
 
 
 class InProcess:
@@ -62,6 +77,19 @@ class InProcess:
             raw.close()
             raise
         return raw
+
+    def watch_addresses(self, request: WatchAddresses) -> socket.socket:  # noqa: ARG002
+        """Give a socket of rtnetlink's multicast groups (rtnetlink(7))."""
+        watching = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
+        )
+        try:
+            watching.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _CHANGES_BUFFER)
+            watching.bind((0, _CHANGES))
+        except OSError:
+            watching.close()
+            raise
+        return watching
 
     def open_tun(self, request: OpenTun) -> int:
         """Create a TUN device, which speaks nothing of its own accord, and bring it up."""

@@ -37,6 +37,11 @@ class OpenRawEsp:
 
 
 @dataclass(frozen=True, slots=True)
+class WatchAddresses:
+    """Ask for a socket that can be read when links, addresses or routes of this host change."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenTun:
     """Ask for a TUN device of this name, up; FileExistsError when the name is taken."""
 
@@ -167,6 +172,9 @@ class Privileged(Protocol):
 
     def open_raw_esp(self, request: OpenRawEsp) -> socket:
         """Give a non-blocking raw socket of IP protocol 50."""
+
+    def watch_addresses(self, request: WatchAddresses) -> socket:
+        """Give a non-blocking netlink socket; what it says matters less than that it speaks."""
 
     def open_tun(self, request: OpenTun) -> int:
         """Give the non-blocking descriptor of a new TUN device; closing it removes the device."""
