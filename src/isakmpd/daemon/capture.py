@@ -143,7 +143,7 @@ def _open(path: Path, opener: Opener) -> int:
     descriptor = opener(path, flags)
     try:
         found = os.fstat(descriptor)
-        _judge(found)
+        judge_capture(found)
         if found.st_size == 0:
             os.write(descriptor, FILE_HEADER)
         elif os.pread(descriptor, len(FILE_HEADER), 0) != FILE_HEADER:
@@ -154,7 +154,8 @@ def _open(path: Path, opener: Opener) -> int:
     return descriptor
 
 
-def _judge(found: os.stat_result) -> None:
+def judge_capture(found: os.stat_result) -> None:
+    """Raise ValueError, with what is wrong, for a file that captures are not added to."""
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("it is not a regular file")
     if found.st_uid not in (0, os.geteuid()) or found.st_nlink != 1:

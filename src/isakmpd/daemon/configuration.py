@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from isakmpd.config.bindings import Bindings, Change
-from isakmpd.config.model import Configuration, Problem
+from isakmpd.config.model import Configuration, General, Problem
 from isakmpd.config.read import read
 from isakmpd.daemon.lookups import Lookups
 from isakmpd.daemon.opener import Opener, open_ourselves
@@ -17,6 +17,20 @@ from isakmpd.ipsec.choice import choose_stack
 
 class UnusableError(Exception):
     """Say in a sentence why a configuration cannot be taken."""
+
+
+def hindrances(general: General, options: Options) -> Iterator[tuple[str, str]]:
+    """Give each tag of [General] this version cannot run with, and a sentence about it."""
+    if options.policy and general.use_keynote:
+        yield (
+            "Use-Keynote",
+            "policy files are not supported by this version: start with -K, or set "
+            "[General]:Use-Keynote= no, to do without the policy check",
+        )
+    try:
+        choose_stack(general.ipsec_stack, kernel_takes_part=options.kernel_takes_part)
+    except ValueError as problem:
+        yield "IPsec-stack", str(problem)
 
 
 class LiveConfiguration:
@@ -141,16 +155,8 @@ class LiveConfiguration:
 
     def _judge(self, configuration: Configuration) -> None:
         """Raise UnusableError for what this version cannot run with."""
-        general, options = configuration.general, self._options
-        if options.policy and general.use_keynote:
-            raise UnusableError(
-                "policy files are not supported by this version: start with -K, or set "
-                "[General]:Use-Keynote= no, to do without the policy check"
-            )
-        try:
-            choose_stack(general.ipsec_stack, kernel_takes_part=options.kernel_takes_part)
-        except ValueError as problem:
-            raise UnusableError(str(problem)) from problem
+        for _, reason in hindrances(configuration.general, self._options):
+            raise UnusableError(reason)
 
     def _tell(self, notes: tuple[Problem, ...]) -> bool:
         """Log what has not been told yet; False when all has."""

@@ -22,11 +22,12 @@ def read_secret_file(path: Path, opener: Opener = open_ourselves) -> bytes:
     # NONBLOCK: a FIFO under that name would hold the daemon forever.
     descriptor = opener(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     with os.fdopen(descriptor, "rb") as file:
-        _judge(path, os.fstat(descriptor))
+        judge_secret_file(path, os.fstat(descriptor))
         return file.read()
 
 
-def _judge(path: Path, found: os.stat_result) -> None:
+def judge_secret_file(path: Path, found: os.stat_result) -> None:
+    """Raise UnsafeFileError where others own a file or can get at it."""
     if not stat.S_ISREG(found.st_mode):
         raise UnsafeFileError(f"{path} is not a regular file, expected one with mode 0600")
     owner = os.geteuid()

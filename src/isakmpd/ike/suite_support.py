@@ -85,9 +85,15 @@ def _protocol_lack(protocol: SuiteProtocol, capabilities: Capabilities) -> str:
 def unsupported(configuration: Configuration, capabilities: Capabilities) -> Iterator[str]:
     """Say of each connection once which of its suites the stack cannot carry."""
     for connection in configuration.connections.values():
-        lacks = [reason for suite in connection.suites if (reason := lack(suite, capabilities))]
-        if not lacks:
-            continue
-        left = len(connection.suites) - len(lacks)
-        rest = "the others are used" if left else "no suite is left, so it cannot come up"
-        yield f"[{connection.section}]: {'; '.join(lacks)}; {rest}"
+        if reason := lacks(connection, capabilities):
+            yield f"[{connection.section}]: {reason}"
+
+
+def lacks(connection: Connection, capabilities: Capabilities) -> str:
+    """Say which suites of a connection the stack cannot carry; nothing where it can all."""
+    reasons = [reason for suite in connection.suites if (reason := lack(suite, capabilities))]
+    if not reasons:
+        return ""
+    left = len(connection.suites) - len(reasons)
+    rest = "the others are used" if left else "no suite is left, so it cannot come up"
+    return f"{'; '.join(reasons)}; {rest}"

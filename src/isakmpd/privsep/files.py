@@ -38,7 +38,7 @@ def make_fifo(path: Path) -> int:
 
 def replace_file(path: Path, octets: bytes, mode: int) -> None:
     """Replace a file in one step, so that a reader sees the old or the new one; raises OSError."""
-    _refuse_what_is_not_ours(path)
+    refuse_what_is_not_ours(path)
     # An unforeseeable name: nobody can have put something there before us.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -57,7 +57,8 @@ def remove_file(path: Path, identity: Identity) -> None:
             path.unlink()
 
 
-def _refuse_what_is_not_ours(path: Path) -> None:
+def refuse_what_is_not_ours(path: Path) -> None:
+    """Raise NotOursError for a path that ``replace_file`` leaves alone, OSError where unknown."""
     try:
         found = path.lstat()
     except FileNotFoundError:
