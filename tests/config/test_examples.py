@@ -14,6 +14,8 @@ FILES = sorted(EXAMPLES.rglob("*.conf"))
 # What each would like to do without, by a word of the warning.
 WARNED = {
     "l2tp-server/server.conf": ["3DES_CBC", "3DES"],
+    "road-warriors/ann.conf": ["CVE-2002-1623"],
+    "road-warriors/gateway.conf": ["CVE-2002-1623"],
     "vendor-gateway/isakmpd.conf": ["CVE-2002-1623", "3DES_CBC, MODP_1024", "3DES"],
 }
 

@@ -123,3 +123,24 @@ def test_a_group_without_an_address_is_told_so() -> None:
     lines = [line.text for line in client.log if "mode config has brought none" in line.text]
     assert lines
     assert "[ipv4/203.0.113.9]:Attributes asks for one" in lines[0]
+
+
+def test_travellers_have_addresses_of_their_own() -> None:
+    """Each, behind a NAT of its own, is known by its name and has the address of that name."""
+    world = World("travellers-example")
+    gateway = world.add("gateway", SERVER, read(example("road-warriors/gateway.conf")))
+    ann = example("road-warriors/ann.conf")
+    keys = read(example("road-warriors/gateway.conf")).keys_by_id
+    shown = {name: keys[f"{name}@example.com"].reveal().hex() for name in ("ann", "bob")}
+    bob = ann.replace("ann@", "bob@").replace(shown["ann"], shown["bob"])
+    travellers = [
+        world.add(name, HOST, read(text), nat=Nat(house))
+        for name, text, house in zip(("ann", "bob"), (ann, bob), HOUSES, strict=True)
+    ]
+    world.run(30)
+    assert not disagreements(gateway, *travellers)
+    assert [str(flow.selector.local) for one in travellers for flow in one.stack.flows] == [
+        "10.9.0.7/32",
+        "10.9.0.8/32",
+    ]
+    assert len(gateway.stack.flows) == 2
