@@ -52,6 +52,7 @@ LIBRARIES: dict[str, set[str]] = {
     "cryptography": {"crypto"},
     "Crypto": {"crypto"},
     "pyroute2": {"privsep"},
+    "rich": {"cli"},
 }
 
 
@@ -170,6 +171,7 @@ def test_the_rules_have_no_circle() -> None:
         ("ike", "from cryptography import x509", "imports cryptography, which is the business"),
         ("daemon", "from Crypto.Math import Numbers", "imports Crypto, which is the business"),
         ("daemon", "import pyroute2", "imports pyroute2, which is the business"),
+        ("control", "from rich.table import Table", "imports rich, which is the business"),
     ],
 )
 def test_a_breach_is_caught(layer: str, source: str, complaint: str) -> None:

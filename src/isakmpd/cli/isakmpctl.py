@@ -1,0 +1,81 @@
+"""Be ``isakmpctl``: read the command line, command the daemon, and say what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from isakmpd.cli.control_commands import COMMANDS, GLOBAL_OPTIONS, Argument, Subcommand
+from isakmpd.cli.fifo_client import ControlError, FifoClient
+
+_NOT_DONE = 1
+_INTERRUPTED = 130  # as a shell tells of SIGINT
+_CLOSED_PIPE = 141  # as a shell tells of SIGPIPE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status is 0, 1 with a sentence, 2 for a mistyped command line.
+
+    ``status`` gives 3 for a connection that is to be up and is not.
+    """
+    given = _parser().parse_args(arguments)
+    command: Subcommand = given.command
+    client = FifoClient(given.run_dir, given.fifo, given.timeout)
+    try:
+        status = command.run(client, given)
+        sys.stdout.flush()
+    except ControlError as problem:
+        return _say(f"isakmpctl: {problem}")
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes standard output once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _CLOSED_PIPE
+    except OSError as problem:
+        return _say(f"isakmpctl: {problem.strerror or problem}")
+    return status
+
+
+def _say(sentence: str) -> int:
+    print(sentence, file=sys.stderr)  # noqa: T201
+    return _NOT_DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="isakmpctl",
+        description="command a running isakmpd and see how it is",
+        allow_abbrev=False,
+    )
+    _add(parser, GLOBAL_OPTIONS)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and end")
+    chosen = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        one = chosen.add_parser(
+            command.name, help=command.help, description=command.help, allow_abbrev=False
+        )
+        _add(one, command.arguments)
+        one.set_defaults(command=command)
+    return parser
+
+
+def _add(parser: argparse.ArgumentParser, arguments: Sequence[Argument]) -> None:
+    for one in arguments:
+        parser.add_argument(*one.words, help=one.help, **one.how)
+
+
+class _Version(argparse.Action):
+    """Look the version up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415  it takes longer than a command
+
+        print(f"isakmpctl {version('isakmpd')}")  # noqa: T201
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
