@@ -274,6 +274,7 @@ class Configuration:
     address_pools: Mapping[str, AddressPool] = field(default_factory=dict)  # by lower-case section
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()  # what works and should still be looked at
+    misspelt: tuple[Problem, ...] = ()  # those of the warnings that suggest another name
     unused: tuple[Problem, ...] = ()  # what is written and was never asked for
 
     def peer_for(self, address: Address) -> Peer | None:
