@@ -2,7 +2,7 @@
 
 import pytest
 
-from isakmpd.control.log_levels import CLASS_NAMES, LogLevels
+from isakmpd.control.log_levels import CLASS_NAMES, KEYS_WARNING, LogLevels
 from isakmpd.ike.outputs import LogClass
 
 
@@ -41,10 +41,63 @@ def test_an_assignment_is_answered(text: str, line: str) -> None:
 def test_a_means_every_class() -> None:
     """One line for each class, and every class passes."""
     levels = LogLevels()
-    assert levels.assign("A=90") == [
-        f"log_debug_cmd: log level changed from 0 to 90 for class {number}" for number in range(11)
+    assert levels.assign("A=89") == [
+        f"log_debug_cmd: log level changed from 0 to 89 for class {number}" for number in range(11)
     ]
-    assert all(levels.passes(one, 90) for one in LogClass)
+    assert all(levels.passes(one, 89) for one in LogClass)
+
+
+def test_whoever_lets_keys_into_the_log_is_warned() -> None:
+    """However it comes about, each time, and for class Crypto alone."""
+    levels = LogLevels()
+    assert levels.assign("8=99") == ["log_debug_cmd: log level changed from 0 to 99 for class 8"]
+    assert not levels.show_keys
+    assert levels.assign("3=90") == [
+        "log_debug_cmd: log level changed from 0 to 90 for class 3",
+        KEYS_WARNING,
+    ]
+    assert levels.show_keys
+    assert KEYS_WARNING not in levels.assign("3=99")
+    levels.toggle()
+    assert not levels.show_keys
+    assert KEYS_WARNING in levels.toggle()
+    assert KEYS_WARNING not in levels.assign("3=89")
+    assert KEYS_WARNING in levels.configure(("A=99",))
+
+
+@pytest.mark.parametrize(
+    ("first", "by_hand", "second", "level"),
+    [
+        (("3=10",), None, ("3=20",), 20),  # a reload brings what it changes
+        (("3=10",), None, (), 0),  # or takes away
+        (("3=10",), "3=30", ("3=10",), 30),  # and leaves alone what it does not
+        (("3=10",), "3=30", ("3=10", "8=5"), 30),
+        (("3=10",), "3=30", ("3=20",), 20),
+        (("3=10", "3=40"), None, ("3=20", "3=40"), 40),  # the command line stands behind
+        (("3=10", "A=40"), "3=0", ("3=20", "A=40"), 0),
+    ],
+)
+def test_the_configuration_counts_where_it_says_something_else_than_before(
+    first: tuple[str, ...], by_hand: str | None, second: tuple[str, ...], level: int
+) -> None:
+    """What D has set stays until then."""
+    levels = LogLevels()
+    levels.configure(first)
+    if by_hand is not None:
+        levels.assign(by_hand)
+    levels.configure(second)
+    shown = [one for one in range(100) if levels.passes(LogClass.CRYPTO, one)]
+    assert shown == (list(range(level + 1)) if level else [])
+
+
+def test_a_fault_is_told_once() -> None:
+    """Not again with each command that changes something else."""
+    levels = LogLevels()
+    assert levels.configure(("8=100", "9=1")) == [
+        "log_debug_cmd: invalid debugging level 100 for class 8, expected 0 to 99",
+        "log_debug_cmd: log level changed from 0 to 1 for class 9",
+    ]
+    assert levels.configure(("8=100", "9=1")) == []
 
 
 def test_toggling_silences_and_restores() -> None:

@@ -19,7 +19,17 @@ from isakmpd.daemon.log import DaemonLog
 from isakmpd.daemon.udp import UdpSockets
 from isakmpd.ike import ipsec
 from isakmpd.ike.engine import Engine
-from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack, Verbose
+from isakmpd.ike.outputs import (
+    Capture,
+    KeyMaterial,
+    Log,
+    LogClass,
+    Output,
+    Send,
+    SendKeepalive,
+    Stack,
+    Verbose,
+)
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
 from isakmpd.ipsec.none import NoStack
@@ -60,6 +70,12 @@ class EngineLoop:
         """Tell the engine's time, in seconds."""
         return self._loop.time()
 
+    @property
+    def alive(self) -> bool:
+        """Tell, between two calls, that none before was cut short and the next has its time."""
+        waits = self.engine.deadline() is not None
+        return not self._settling and (self._tick is not None or not waits)
+
     # What happens
 
     def run(self, act: Callable[..., object], *arguments: object) -> None:
@@ -69,6 +85,7 @@ class EngineLoop:
 
     def received(self, octets: bytes, transport: Transport) -> None:
         """Take an IKE datagram."""
+        self._log.debug(LogClass.TRANSPORT, 50, "received %d octets: %s", len(octets), transport)
         self.run(self.engine.receive, octets, transport, self.now())
 
     def unreachable(self, remote: Address, port: int, what: Unreachable) -> None:
@@ -77,6 +94,7 @@ class EngineLoop:
 
     def report(self, message: ipsec.Answer | ipsec.Event) -> None:
         """Take what the stack says; the engine hears it when it is not in the middle of a call."""
+        self._log.debug(LogClass.SYSDEP, 50, "the IPsec stack says: %s", message)
         self._reports.append(message)
         if not self._settling and len(self._reports) == 1:
             self._loop.call_soon(self.settle)
@@ -105,15 +123,24 @@ class EngineLoop:
     def _carry_out(self, output: Output) -> None:
         match output:
             case Send():
+                octets, transport = output.octets, output.transport
+                self._log.debug(
+                    LogClass.TRANSPORT, 50, "sends %d octets: %s", len(octets), transport
+                )
                 self._outlets.udp.send(output.transport, output.octets)
             case Stack():
+                self._log.debug(LogClass.SYSDEP, 50, "asks the IPsec stack: %s", output.request)
                 self._outlets.stack.submit(output.request, self.now())
-            case Log() | Verbose():
+            case Log() | Verbose() | KeyMaterial():
                 self._log.output(output)
             case Capture():
+                self._log.message(output)
                 if self._outlets.capture.active:
                     self._outlets.capture.write(output.transport, output.octets, output.outgoing)
             case SendKeepalive():
+                self._log.debug(
+                    LogClass.TRANSPORT, 50, "sends a NAT keepalive: %s", output.transport
+                )
                 self._outlets.udp.send_keepalive(output.transport)
 
     def _arm(self) -> None:

@@ -7,11 +7,14 @@ import os
 import socket
 import time
 from contextlib import ExitStack
+from importlib.metadata import version
 from typing import Any
 
 from isakmpd.control.report import report_lines, report_text
+from isakmpd.control.status import DaemonFacts
 from isakmpd.daemon.address_changes import AddressChanges
 from isakmpd.daemon.administrator import Administrator
+from isakmpd.daemon.answers import Answers
 from isakmpd.daemon.capture import PacketCapture
 from isakmpd.daemon.commands import Commands
 from isakmpd.daemon.configuration import LiveConfiguration, UnusableError
@@ -20,7 +23,7 @@ from isakmpd.daemon.engine_loop import EngineLoop, Outlets, internal_error
 from isakmpd.daemon.fifo import FifoError, open_command_source
 from isakmpd.daemon.log import DaemonLog
 from isakmpd.daemon.opener import DaemonFiles
-from isakmpd.daemon.options import Options
+from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.pending_changes import PendingChanges
 from isakmpd.daemon.run_files import (
     RunFileError,
@@ -56,6 +59,7 @@ class Service:
         self._log = log
         self._open_things = ExitStack()
         self.leaving = False
+        self._began = loop.time()
         self.running = EngineLoop(loop, log)
         self.paths = RunPaths.under(
             options.run_directory,
@@ -86,7 +90,6 @@ class Service:
         self._files = DaemonFiles(options.run_directory, privileged)
         self._configuration = LiveConfiguration(options, self._log, self._files.open)
         self._apply_log_settings()
-        self._log.all(line for text in options.log_levels for line in self._log.levels.assign(text))
         choice = self._chosen_stack()
         self._log(choice.sentence)
         self._stack_at_start = choice.kind
@@ -101,7 +104,7 @@ class Service:
         closing.callback(self._udp.close)
         write_pid(self.paths.pid, os.getpid(), self._files)
         closing.callback(remove_pid, self.paths.pid, os.getpid(), self._files)
-        capture = PacketCapture(self.paths.capture, self._log, time.time, self._files.open)
+        self._capture = capture = PacketCapture(self.paths.capture, self._log, time.time, self._files.open)
         closing.callback(capture.stop)
         if options.capture:
             capture.start()
@@ -117,8 +120,13 @@ class Service:
         )
         self.running.attach(self.engine, Outlets(self._udp, self._stack, capture))
         self._pending = PendingChanges(self._configuration, self._loop, self._take_changes)
+        answers = Answers(options.run_directory)
+        answers.clear()
+        closing.callback(answers.clear)
         commands = Commands(self, self._configuration, capture, self.paths, self._log)
-        administrator = Administrator(self, commands, source, self.running, self._loop, self._log)
+        administrator = Administrator(
+            self, commands, answers, source, self.running, self._loop, self._log
+        )
         # What standard input says at once is said to a daemon that has begun.
         self._loop.call_soon(self._begin)
         administrator.listen()
@@ -183,10 +191,11 @@ class Service:
         return self._privileged.bind_udp(BindUdp(address, port))
 
     def _apply_log_settings(self) -> None:
+        """Follow Logverbose and Loglevel; what -v and -D say stands above both, reload or not."""
         general = self._configuration.current.general
         self._log.verbose = self._options.verbose or general.log_verbose
-        for name, level in general.log_levels.items():
-            self._log.levels.assign(f"{name}={level}")
+        configured = (f"{name}={level}" for name, level in general.log_levels.items())
+        self._log.all(self._log.levels.configure((*configured, *self._options.log_levels)))
 
     def _begin(self) -> None:
         if not self._configuration.current.connections:
@@ -211,14 +220,18 @@ class Service:
         """Tell the engine's time, in seconds."""
         return self.running.now()
 
-    def reinitialize(self) -> None:
-        """Read the configuration anew; a faulty one changes nothing."""
-        levels = self._configuration.current.general.log_levels
+    def reinitialize(self) -> bool:
+        """Read the configuration anew; a faulty one changes nothing, and False tells of it."""
         if not self._configuration.reload():
-            return
-        if self._configuration.current.general.log_levels != levels:
-            self._apply_log_settings()
+            return False
+        self._pending.forget()
         self._take(resume=True)
+        current = self._configuration.current
+        self._log(
+            f"isakmpd: the configuration is read anew, {len(current.connections)} connections and"
+            f" {len(current.peers)} peers"
+        )
+        return True
 
     def configuration_changed(self) -> None:
         """Take ``C`` commands into force once no further one follows at once."""
@@ -234,14 +247,27 @@ class Service:
     def _take(self, *, resume: bool) -> None:
         """Put the configuration into force; ``resume`` what was torn down by hand, too."""
         current = self._configuration.current
-        self._log.verbose = self._options.verbose or current.general.log_verbose
+        self._apply_log_settings()
         if self._chosen_stack().kind is not self._stack_at_start:
             self._log("[General]:IPsec-stack has changed; that takes a restart")
         self._log.all(self._udp.listen(current.general.listen_on))
         self.running.run(lambda: self.engine.configure(current, self.now(), resume=resume))
 
-    def write_report(self) -> None:
-        """Write the report file."""
+    def facts(self) -> DaemonFacts:
+        """Tell what the status says of the daemon itself."""
+        return DaemonFacts(
+            version=version("isakmpd"),
+            process_id=os.getpid(),
+            uptime=self.now() - self._began,
+            stack=self._stack_at_start.value,
+            run_directory=self._options.run_directory.absolute(),
+            configuration_file=self._options.configuration_file or DEFAULT_CONFIGURATION,
+            capture=self._capture.writing_to,
+            log_levels=self._log.levels.by_class,
+        )
+
+    def write_report(self) -> bool:
+        """Write the report file; False, and a line in the log, if that cannot be done."""
         lines = report_lines(
             self.engine.snapshot(self.now()),
             self._configuration.current,
@@ -253,6 +279,9 @@ class Service:
             write_whole(self.paths.report, text, files=self._files)
         except RunFileError as problem:
             self._log.error(str(problem))
+            return False
+        self._log(f"ui_report: the report is in {self.paths.report}")
+        return True
 
     def shut_down(self) -> None:
         """Tell the peers and end the loop."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from isakmpd.config.model import Configuration, General
+from isakmpd.crypto.secret import Secret
 from isakmpd.ike import ipsec
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.failures import Failures
-from isakmpd.ike.outputs import Log, LogClass, Output, Stack, Verbose
-from isakmpd.ike.timers import Timers
+from isakmpd.ike.outputs import KeyMaterial, Log, LogClass, Output, Stack, Verbose
+from isakmpd.ike.timers import Timer, Timers
 
 AnswerTo = Callable[[ipsec.Answer], None]
 
@@ -34,7 +35,7 @@ class Context:
         self.nat_traversal = nat_traversal
         self._acquire_only = acquire_only
         self.capabilities = capabilities
-        self.timers = Timers()
+        self.timers = Timers(armed=self._armed, fired=self._fired)
         self.failures = Failures(self)
         self.outputs: list[Output] = []
         self._requests = 0
@@ -58,13 +59,26 @@ class Context:
         """Log a line everybody sees."""
         self.outputs.append(Log(text))
 
-    def debug(self, log_class: LogClass, level: int, text: str) -> None:
-        """Log a line for those who debug ``log_class`` at ``level`` or above."""
-        self.outputs.append(Log(text, log_class, level))
+    def debug(self, log_class: LogClass, level: int, template: str, *arguments: object) -> None:
+        """Log a line for those who debug ``log_class`` at ``level`` or above.
 
-    def verbose(self, text: str) -> None:
-        """Log a line for ``-v``."""
-        self.outputs.append(Verbose(text))
+        It is made, as ``template % arguments``, only for them: arguments that never change.
+        """
+        self.outputs.append(Log(template, log_class, level, arguments))
+
+    def verbose(self, template: str, *arguments: object) -> None:
+        """Log a line for ``-v``, made only for those who asked."""
+        self.outputs.append(Verbose(template, arguments))
+
+    def show_key(self, owner: str, label: str, octets: bytes) -> None:
+        """Log a secret for those who have asked for keys."""
+        self.outputs.append(KeyMaterial(owner, label, Secret(octets)))
+
+    def _armed(self, timer: Timer) -> None:
+        self.debug(LogClass.TIMER, 10, "in %.3f s: %s", timer.due - self.now, timer.event)
+
+    def _fired(self, timer: Timer) -> None:
+        self.debug(LogClass.TIMER, 10, "due: %s", timer.event)
 
     def tell(self, request: ipsec.Request) -> None:
         """Hand the stack a request whose answer nobody waits for."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from isakmpd.crypto.secret import Secret
 from isakmpd.ike import ipsec
 from isakmpd.ike.transport import Transport
+
+KEYS_LEVEL = 90  # of class CRYPTO, from which on the log holds keys
 
 
 class LogClass(IntEnum):
@@ -42,18 +45,46 @@ class SendKeepalive:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Log one line: always without a class, with one only at its debug level or above."""
+    """Log one line: always without a class, with one only at its debug level or above.
 
-    text: str
+    ``arguments`` go into ``template`` as % puts them there, and only when somebody asks for the
+    text; without any, the template is the text. They do not change once they are here.
+    """
+
+    template: str
     log_class: LogClass | None = None
     level: int = 0
+    arguments: tuple[object, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Make the line."""
+        return self.template % self.arguments if self.arguments else self.template
 
 
 @dataclass(frozen=True, slots=True)
 class Verbose:
-    """Log one line for those who asked for ``-v``."""
+    """Log one line for those who asked for ``-v``, made as that of Log is."""
 
-    text: str
+    template: str
+    arguments: tuple[object, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Make the line."""
+        return self.template % self.arguments if self.arguments else self.template
+
+
+@dataclass(frozen=True, slots=True)
+class KeyMaterial:
+    """Show a key, an IV or what keys come from where class CRYPTO stands at KEYS_LEVEL or above.
+
+    ``owner`` is the peer or connection whose it is, ``label`` what the RFC calls it.
+    """
+
+    owner: str
+    label: str
+    secret: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +103,4 @@ class Stack:
     request: ipsec.Request
 
 
-Output = Send | SendKeepalive | Log | Verbose | Capture | Stack
+Output = Send | SendKeepalive | Log | Verbose | KeyMaterial | Capture | Stack

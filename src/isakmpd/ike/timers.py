@@ -28,9 +28,14 @@ class Timer:
 
 
 class Timers:
-    """Hold timers in the order they fall due; equal times fire in the order they were armed."""
+    """Hold timers in the order they fall due; equal times fire in the order they were armed.
 
-    def __init__(self) -> None:
+    ``armed`` and ``fired`` are told of each timer.
+    """
+
+    def __init__(self, *, armed: Callable[[Timer], None], fired: Callable[[Timer], None]) -> None:
+        self._armed = armed
+        self._fired = fired
         self._heap: list[tuple[float, int, Timer]] = []
         self._serial = 0
         self._sweep_at = _FEWEST_SWEPT
@@ -42,6 +47,7 @@ class Timers:
         heapq.heappush(self._heap, (due, self._serial, timer))
         if len(self._heap) >= self._sweep_at:
             self._sweep()
+        self._armed(timer)
         return timer
 
     def _sweep(self) -> None:
@@ -63,6 +69,7 @@ class Timers:
             timer = heapq.heappop(self._heap)[2]
             action, timer.action = timer.action, None
             if action is not None:
+                self._fired(timer)
                 action()
 
     def __iter__(self) -> Iterator[Timer]:

@@ -24,6 +24,10 @@ class Transport:
         """Move to the NAT-T ports (RFC 3947 section 4)."""
         return replace(self, local_port=local_port, remote_port=remote_port, encapsulated=True)
 
+    def __str__(self) -> str:
+        udp = " behind the non-ESP marker" if self.encapsulated else ""
+        return f"local {self.local}:{self.local_port} remote {self.remote}:{self.remote_port}{udp}"
+
     @property
     def peer(self) -> str:
         """Print the peer as logs show it: address and port."""
