@@ -42,3 +42,13 @@ def choose_stack(wanted: str, *, kernel_takes_part: bool) -> Choice:
         f"[General]:IPsec-stack= {wanted} is not supported by this version, expected auto, "
         "userspace or none"
     )
+
+
+def acquire_only_sentence(kind: StackKind) -> str:
+    """Say what comes of SAs without flows on a stack that has flows of nobody else's."""
+    if kind is StackKind.NONE:
+        return "SAs are negotiated without flows"
+    return (
+        "SAs are installed without flows and guards, and the userspace stack carries nothing out"
+        " for want of flows; packets of its connections may leave in clear"
+    )

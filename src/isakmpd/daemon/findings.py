@@ -1,0 +1,95 @@
+"""Say what ``isakmpd --check`` looks at and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from isakmpd.config.bindings import Bindings
+from isakmpd.config.model import Configuration, Problem
+from isakmpd.daemon.options import Options
+from isakmpd.daemon.run_files import RunPaths
+
+COMMAND_LINE: Final = "command line"
+
+
+class Severity(StrEnum):
+    """Rank findings.
+
+    A fault is wrong in what was written, whatever the machine. A warning works, or is something of
+    this machine at this moment, which need not be the one the daemon starts on.
+    """
+
+    FAULT = "fault"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Hold one thing found, with where to mend it."""
+
+    severity: Severity
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Hold what a daemon started with ``options`` would work with.
+
+    ``readable`` is false where the configuration file could not be read, which is then empty here.
+    """
+
+    options: Options
+    file: Path
+    readable: bool
+    bindings: Bindings
+    configuration: Configuration
+
+    @property
+    def paths(self) -> RunPaths:
+        """Name the files of the running daemon."""
+        options = self.options
+        return RunPaths.under(
+            options.run_directory,
+            fifo=options.fifo,
+            pid=options.pid_file,
+            report=options.report_file,
+            capture=options.capture_file,
+        )
+
+    def fault(self, section: str, tag: str, text: str) -> Finding:
+        """Find fault with a tag."""
+        return Finding(Severity.FAULT, self._problem(section, tag, text))
+
+    def warning(self, section: str, tag: str, text: str) -> Finding:
+        """Warn of a tag."""
+        return Finding(Severity.WARNING, self._problem(section, tag, text))
+
+    def _problem(self, section: str, tag: str, text: str) -> Problem:
+        """Blame the line of a tag, else the first of its section, else the file."""
+        binding = self.bindings.find(section, tag)
+        if binding is not None and binding.line:
+            return Problem(binding.file, binding.line, text)
+        written = (one for one in self.bindings.written() if _same(one.section, section))
+        line = min((one.line for one in written), default=0)
+        return Problem(str(self.file), line, text)
+
+
+Check = Callable[[Subject], Iterable[Finding]]
+
+
+def warning_about(where: Path | str, text: str) -> Finding:
+    """Warn of something outside the configuration file."""
+    return Finding(Severity.WARNING, Problem(str(where), 0, text))
+
+
+def fault_of(where: Path | str, text: str) -> Finding:
+    """Find fault with something outside the configuration file."""
+    return Finding(Severity.FAULT, Problem(str(where), 0, text))
+
+
+def _same(one: str, other: str) -> bool:
+    return one.lower() == other.lower()
