@@ -18,6 +18,7 @@ from isakmpd.daemon.run_files import DEFAULT_RUN_DIRECTORY
 
 Apply = Callable[[Options, str], Options]
 
+# As strtol(3) reads with base 0: hexadecimal, octal or decimal.
 _NUMBER = re.compile(
     r"\s*[+]?(?:0[xX]([0-9a-fA-F]{1,8})|(0[0-7]{0,11})|([1-9][0-9]{0,9}))", re.ASCII
 )
@@ -84,7 +85,7 @@ def _port(option: str) -> Apply:
 
 
 def _port_number(text: str) -> int | None:
-    """Read a number as strtol(3) does with base 0, else the name of a service."""
+    """Read a number, else the name of a service."""
     if number := _NUMBER.fullmatch(text):
         hexadecimal, octal, decimal = number.groups()
         return int(hexadecimal or octal or decimal, 16 if hexadecimal else 8 if octal else 10)
@@ -129,7 +130,10 @@ FLAGS: Final[tuple[Flag, ...]] = (
         _file("configuration_file"),
     ),
     Flag(
-        "D", "debug a class (0 to 10, A for all) up to a level (0 to 99)", "class=level", _log_level
+        "D",
+        "log a debug class (0 to 10, A for all) up to a level (0 to 99)",
+        "class=level",
+        _log_level,
     ),
     Flag("f", "listen for commands here; - is standard input", "fifo", _file("fifo", dash=True)),
     Flag("i", "write the process ID here", "pid-file", _file("pid_file")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.configuration import hindrances
@@ -13,13 +14,15 @@ from isakmpd.ike.suite_support import lack, lacks
 from isakmpd.ipsec.choice import StackKind, acquire_only_sentence, choose_stack
 from isakmpd.ipsec.none import NoStack
 
+_LEVEL_IS_SET: Final = "log_debug_cmd: log level"
+
 
 def command_line(subject: Subject) -> Iterator[Finding]:
     """Point out flags that do nothing, or more than one may have meant."""
     options, levels = subject.options, LogLevels()
     for text in options.log_levels:
         for line in levels.assign(text):
-            if "expected" in line:
+            if not line.startswith(_LEVEL_IS_SET):
                 yield warning_about(COMMAND_LINE, f"-D {text}: {line}")
     if options.local_port is not None:
         yield warning_about(COMMAND_LINE, f"-P {options.local_port} does nothing")
@@ -63,7 +66,7 @@ def suites(subject: Subject) -> Iterator[Finding]:
         return
     for connection in subject.configuration.connections.values():
         if reason := lacks(connection, capabilities):
-            text = f"[{connection.section}]: {reason}"
+            text = f"connection [{connection.section}]: {reason}"
             left = any(not lack(suite, capabilities) for suite in connection.suites)
             found = subject.warning if left else subject.fault
             yield found(connection.configuration, "Suites", text)

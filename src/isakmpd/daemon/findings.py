@@ -69,12 +69,9 @@ class Subject:
         return Finding(Severity.WARNING, self._problem(section, tag, text))
 
     def _problem(self, section: str, tag: str, text: str) -> Problem:
-        """Blame the line of a tag, else the first of its section, else the file."""
+        """Blame the line of a tag, or the file where nobody wrote it."""
         binding = self.bindings.find(section, tag)
-        if binding is not None and binding.line:
-            return Problem(binding.file, binding.line, text)
-        written = (one for one in self.bindings.written() if _same(one.section, section))
-        line = min((one.line for one in written), default=0)
+        line = binding.line if binding is not None else 0
         return Problem(str(self.file), line, text)
 
 
@@ -89,7 +86,3 @@ def warning_about(where: Path | str, text: str) -> Finding:
 def fault_of(where: Path | str, text: str) -> Finding:
     """Find fault with something outside the configuration file."""
     return Finding(Severity.FAULT, Problem(str(where), 0, text))
-
-
-def _same(one: str, other: str) -> bool:
-    return one.lower() == other.lower()
