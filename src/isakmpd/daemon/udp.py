@@ -164,8 +164,12 @@ class UdpSockets:
 
         Returns a sentence for each socket that could not be had: fatal when the daemon starts, a
         log line when it reloads. Addresses this host does not have (yet) and families it does not
-        speak are logged, not returned; ``look_again`` tries the addresses again.
+        speak are logged, not returned; ``look_again`` tries the addresses again, and is all that
+        is done where nothing else than before is asked for.
         """
+        if self._listeners and tuple(listen_on) == self._listen_on:
+            self.look_again()
+            return ()
         self._listen_on = tuple(listen_on)
         self._told = frozenset()
         return self._listen()

@@ -367,12 +367,25 @@ class Negotiation:
 
     def withdraw_peer(self, peer: str) -> None:
         """Delete every SA with a peer that is no longer configured, or is elsewhere now."""
+        found = self.isakmp_sas.with_section(peer)
+        if peer in self.context.configuration.peers:
+            self._give_up_unusable(found)
         for pair in self.ipsec_sas:
             if pair.isakmp.name == peer:
                 self.ipsec_sas.remove(pair, tell_peer=True)
                 self.connections.check_soon(pair.name)
-        if self.remove_isakmp_sas(peer):
+        self.remove_isakmp_sas(peer)
+        if found:
             self.context.verbose(f"{peer}: the configuration has withdrawn the peer, its SAs go")
+
+    def _give_up_unusable(self, sas: list[IsakmpSa]) -> None:
+        """Remove ISAKMP SAs at addresses this host has no more.
+
+        What the peer is to be told of their IPsec SAs waits for the next.
+        """
+        for sa in sas:
+            if not self._listens_on(sa.transport.local):
+                self.isakmp_sas.remove(sa, tell_peer=False)
 
     # Rekeying
 

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import socket
+from ipaddress import IPv4Address
 from struct import pack
 
 from isakmpd.privsep import files
@@ -23,6 +24,7 @@ from isakmpd.privsep.requests import (
     SetMtu,
     WatchAddresses,
 )
+from isakmpd.wire.addresses import Address
 
 TUN_DEVICE = "/dev/net/tun"
 LONGEST_DEVICE_NAME = 15
@@ -62,7 +64,7 @@ class InProcess:
             if family == socket.AF_INET6:
                 bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             _prepare(bound, request.mark, request.receive_buffer)
-            bound.bind((str(request.address), request.port))
+            bound.bind(_socket_address(request.address, request.port))
         except OSError:
             bound.close()
             raise
@@ -154,6 +156,15 @@ class InProcess:
 
 def _family(version: int) -> socket.AddressFamily:
     return socket.AF_INET if version == 4 else socket.AF_INET6
+
+
+def _socket_address(address: Address, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+    """Write a socket address; a link-local one names its interface by index or name."""
+    if isinstance(address, IPv4Address) or address.scope_id is None:
+        return str(address), port
+    scope = address.scope_id
+    index = int(scope) if scope.isdecimal() else socket.if_nametoindex(scope)
+    return str(address).partition("%")[0], port, 0, index
 
 
 def _prepare(fresh: socket.socket, mark: int, receive_buffer: int) -> None:
