@@ -4,13 +4,14 @@
 # make check     style, types and architecture
 # make bench     handshakes and throughput, compared with strongSwan in the same run
 # make soak      a thousand scenarios of every kind in a simulated world
+# make deb       dist/isakmpd_*.deb, an installable Debian package
 # make lock      write the lock files anew (UPGRADE=1 for the newest versions)
 # make clean     remove what the above made
 
 PYTHON_HERE := .venv/bin/python
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup develop demo test check bench soak lock clean
+.PHONY: help setup develop demo test check bench soak deb lock clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -42,6 +43,9 @@ bench: develop
 soak: develop
 	@scripts/system-packages bench
 	$(PYTHON_HERE) -m bench.soak $(ARGS)
+
+deb: setup
+	@scripts/deb
 
 lock:
 	@scripts/lock
