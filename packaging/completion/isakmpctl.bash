@@ -16,8 +16,8 @@ _isakmpctl() {
         word=${COMP_WORDS[index]}
         case $word in
         --run-dir | --fifo | --timeout | --wait)
-            value=${COMP_WORDS[++index]}
-            [[ $value == = ]] && value=${COMP_WORDS[++index]}
+            value=${COMP_WORDS[++index]-}
+            [[ $value == = ]] && value=${COMP_WORDS[++index]-}
             [[ -z $command ]] && reach+=("$word" "$value")
             ;;
         -?*) ;;

@@ -25,12 +25,24 @@ def said(*lines: str, ok: bool = True, result: str = "") -> dict[str, Any]:
 def sas(**changes: Any) -> dict[str, Any]:
     """Make a pair of SAs as the status shows it."""
     return {
-        **{"spi_in": "32b95d9e", "spi_out": "6e6ea31b", "protocol": "ESP"},
-        **{"encryption": "AES (CBC)", "key_length": 256, "authentication": "HMAC-SHA2-256"},
-        **{"src": "192.0.2.1", "src_port": 500, "dst": "192.0.2.2", "dst_port": 500},
-        **{"nat_t": False, "initiator": True},
-        **{"octets_in": 1234567, "octets_out": 890, "packets_in": 1001, "packets_out": 1},
-        **{"soft_in": 1064.5, "hard_in": 1199.9},
+        "spi_in": "32b95d9e",
+        "spi_out": "6e6ea31b",
+        "protocol": "ESP",
+        "encryption": "AES (CBC)",
+        "key_length": 256,
+        "authentication": "HMAC-SHA2-256",
+        "src": "192.0.2.1",
+        "src_port": 500,
+        "dst": "192.0.2.2",
+        "dst_port": 500,
+        "nat_t": False,
+        "initiator": True,
+        "octets_in": 1234567,
+        "octets_out": 890,
+        "packets_in": 1001,
+        "packets_out": 1,
+        "soft_in": 1064.5,
+        "hard_in": 1199.9,
         **changes,
     }
 
@@ -38,8 +50,14 @@ def sas(**changes: Any) -> dict[str, Any]:
 def connection(name: str, state: str = "up", **changes: Any) -> dict[str, Any]:
     """Make a connection as the status shows it."""
     return {
-        **{"name": name, "peer": "branch", "state": state, "mode": "always"},
-        **{"local": "10.1.0.0/24", "remote": "10.2.0.0/24", "failure": "", "next_check_in": 30.0},
+        "name": name,
+        "peer": "branch",
+        "state": state,
+        "mode": "always",
+        "local": "10.1.0.0/24",
+        "remote": "10.2.0.0/24",
+        "failure": "",
+        "next_check_in": 30.0,
         "sas": [sas()] if state == "up" else [],
         **changes,
     }
@@ -48,12 +66,23 @@ def connection(name: str, state: str = "up", **changes: Any) -> dict[str, Any]:
 def peer(name: str = "branch", **changes: Any) -> dict[str, Any]:
     """Make an ISAKMP SA as the status shows it."""
     return {
-        **{"name": name, "role": "initiator", "src": "192.0.2.1", "src_port": 500},
-        **{"dst": "192.0.2.2", "dst_port": 500, "nat_t": False},
-        **{"local_id": "192.0.2.1", "remote_id": "192.0.2.2", "encryption": "AES_CBC"},
-        **{"key_length": 256, "hash": "SHA2_256", "group": "MODP_2048"},
-        **{"icookie": "358c0211c2b27ff6", "rcookie": "6e6f1570905c4bfe"},
-        **{"soft_in": 3109.2, "hard_in": 3599.2},
+        "name": name,
+        "role": "initiator",
+        "src": "192.0.2.1",
+        "src_port": 500,
+        "dst": "192.0.2.2",
+        "dst_port": 500,
+        "nat_t": False,
+        "local_id": "192.0.2.1",
+        "remote_id": "192.0.2.2",
+        "encryption": "AES_CBC",
+        "key_length": 256,
+        "hash": "SHA2_256",
+        "group": "MODP_2048",
+        "icookie": "358c0211c2b27ff6",
+        "rcookie": "6e6f1570905c4bfe",
+        "soft_in": 3109.2,
+        "hard_in": 3599.2,
         **changes,
     }
 
@@ -61,11 +90,19 @@ def peer(name: str = "branch", **changes: Any) -> dict[str, Any]:
 def status(*connections: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Make a daemon's status."""
     return {
-        **{"version": "0.1.0", "pid": 4711, "uptime": 3725.0, "active": True},
-        **{"stack": "userspace", "run_directory": "/var/run"},
-        **{"configuration_file": "/etc/isakmpd/isakmpd.conf", "capture": None},
+        "version": "0.1.0",
+        "pid": 4711,
+        "uptime": 3725.0,
+        "active": True,
+        "stack": "userspace",
+        "run_directory": "/var/run",
+        "configuration_file": "/etc/isakmpd/isakmpd.conf",
+        "capture": None,
         "log_levels": {str(number): number for number in range(11)},
-        **{"connections": list(connections), "unnamed": [], "peers": [], "exchanges": []},
+        "connections": list(connections),
+        "unnamed": [],
+        "peers": [],
+        "exchanges": [],
         **changes,
     }
 

@@ -42,8 +42,8 @@ _isakmpctl() {
         word=${COMP_WORDS[index]}
         case $word in
         @VALUED@)
-            value=${COMP_WORDS[++index]}
-            [[ $value == = ]] && value=${COMP_WORDS[++index]}
+            value=${COMP_WORDS[++index]-}
+            [[ $value == = ]] && value=${COMP_WORDS[++index]-}
             [[ -z $command ]] && reach+=("$word" "$value")
             ;;
         -?*) ;;

@@ -177,8 +177,12 @@ def _octets(path: Path) -> bytes | None:
         return None
     except OSError as problem:
         raise ControlError(f"cannot read the answer {path}: {problem.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _trust_answer(path, os.fstat(descriptor))
+    except ControlError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as file:
         octets = file.read(_LONGEST_ANSWER + 1)
     if len(octets) > _LONGEST_ANSWER:
         raise ControlError(f"the answer {path} is longer than {_LONGEST_ANSWER} octets")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from isakmpd.cli.daemon_status import DaemonStatus, Peer, SaPair, Tunnel
+from isakmpd.cli.daemon_status import NEGOTIATING, UP, DaemonStatus, Peer, SaPair, Tunnel
 
 HEADINGS: Final = ("Tunnel", "State", "Peer", "Local", "Remote", "Left", "In", "Out")
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -66,7 +66,7 @@ def time_left(tunnel: Tunnel) -> str:
     """Tell how long the tunnel's SAs live, or when a missed one is tried again."""
     if tunnel.hard_in is not None:
         return span(tunnel.hard_in)
-    if tunnel.is_missed and tunnel.state != "negotiating" and tunnel.next_check_in is not None:
+    if tunnel.is_missed and tunnel.state != NEGOTIATING and tunnel.next_check_in is not None:
         return f"retry {span(tunnel.next_check_in)}"
     return "-"
 
@@ -95,13 +95,13 @@ def amount(octets: float | None) -> str:
 def failures(tunnels: Iterable[Tunnel]) -> Iterator[str]:
     """Say why tunnels failed last, a line for each that is not up."""
     for tunnel in tunnels:
-        if tunnel.failure and tunnel.state != "up":
+        if tunnel.failure and tunnel.state != UP:
             yield f"{tunnel.name or '<unnamed>'}: {tunnel.failure}"
 
 
 def summary(status: DaemonStatus) -> str:
     """Say how the daemon is, and how many tunnels are up."""
-    up = sum(tunnel.state == "up" for tunnel in status.tunnels)
+    up = sum(tunnel.state == UP for tunnel in status.tunnels)
     passive = "" if status.active else ", passive"
     return (
         f"isakmpd {status.version}, process {status.pid}, up for {span(status.uptime)}{passive},"

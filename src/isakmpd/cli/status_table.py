@@ -11,10 +11,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from isakmpd.cli.daemon_status import DaemonStatus, Tunnel
+from isakmpd.cli.daemon_status import NEGOTIATING, UP, DaemonStatus, Tunnel
 from isakmpd.cli.status_lines import HEADINGS, cells, failures, summary
 
-_STYLES: Final = {"up": "green", "negotiating": "yellow", "waiting": "cyan"}
+_STYLES: Final = {UP: "green", NEGOTIATING: "yellow", "waiting": "cyan"}
 
 
 def status_view(status: DaemonStatus, width: int) -> Group:
@@ -66,4 +66,6 @@ def _block(tunnel: Tunnel) -> Iterator[RenderableType]:
 
 
 def _style(tunnel: Tunnel) -> str:
-    return _STYLES.get(tunnel.state, "red" if tunnel.is_missed else "dim")
+    if tunnel.is_missed and tunnel.state != NEGOTIATING:
+        return "red"
+    return _STYLES.get(tunnel.state, "dim")
