@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
 
 from isakmpd.config.bindings import AddElement, Change, RemoveSection, SetValue
+from isakmpd.daemon import lookups
 from isakmpd.daemon.configuration import LiveConfiguration, UnusableError
 from isakmpd.daemon.options import Options
 from tests.daemon.loopback import configuration
@@ -120,7 +122,7 @@ def test_c_changes_come_into_force_together(live: Live) -> None:
     before = held.current
     changes: list[Change] = [
         SetValue("late", "Phase", "2"),
-        SetValue("late", "ISAKMP-peer", "east"),
+        SetValue("late", "Configuration", "quick-mode"),
         SetValue("late", "Local-ID", "link-west"),
         SetValue("late", "Remote-ID", "link-east"),
         AddElement("Phase 2", "Connections", "late"),
@@ -130,7 +132,7 @@ def test_c_changes_come_into_force_together(live: Live) -> None:
     assert not held.settle()
     assert held.current is before
     assert lines == []
-    held.change(SetValue("late", "Configuration", "quick-mode"))
+    held.change(SetValue("late", "ISAKMP-peer", "east"))
     assert held.settle()
     assert held.current.connections["late"].always_up
     assert lines == []
@@ -230,3 +232,97 @@ def test_a_reload_bears_the_faults_that_were_there_before(file: Path) -> None:
     file.write_text(configuration("west", ()) + faulty + "[odd]\nLocal-ID\n")
     assert not held.reload()
     assert list(held.current.connections) == ["link", "other"]
+
+
+class TestInterfaces:
+    """What names an interface follows it; what works is not given up for it."""
+
+    @pytest.fixture
+    def wan(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Hold the address of interface `wan`."""
+        addresses = ["127.0.0.1"]
+
+        def ask(name: str, _family: int) -> IPv4Address | None:
+            return IPv4Address(addresses[0]) if addresses and name == "wan" else None
+
+        monkeypatch.setattr(lookups, "_ASK", {"address": ask, "netmask": ask})
+        return addresses
+
+    @pytest.fixture
+    def named(self, file: Path, wan: list[str]) -> Live:  # noqa: ARG002
+        """The peer's Local-address is that of the interface."""
+        file.write_text(f"{configuration('west')}\n[east]\nLocal-address= wan\n")
+        lines: list[str] = []
+        held = LiveConfiguration(Options(configuration_file=file, policy=False), lines.append)
+        assert lines == []
+        return held, lines
+
+    @staticmethod
+    def local(held: LiveConfiguration) -> str:
+        """Tell what is in force."""
+        return str(held.current.peers["east"].local_address)
+
+    def test_another_address_comes_into_force(self, named: Live, wan: list[str]) -> None:
+        """Once, and it is said."""
+        held, lines = named
+        assert not held.look_again()
+        wan[:] = ["127.0.0.7"]
+        assert held.look_again()
+        assert self.local(held) == "127.0.0.7"
+        assert not held.look_again()
+        assert lines == [
+            "the configuration follows the interfaces: wan has 127.0.0.7 instead of 127.0.0.1"
+        ]
+
+    def test_no_address_changes_nothing(self, named: Live, wan: list[str], file: Path) -> None:
+        """Neither now nor at a reload, nor for C commands."""
+        held, lines = named
+        wan.clear()
+        assert not held.look_again()
+        assert held.reload()
+        assert held.change(SetValue("General", "Retransmits", "9", True))
+        assert held.settle()
+        assert self.local(held) == "127.0.0.1"
+        assert lines == []
+        file.write_text(file.read_text().replace("= wan", "= lan"))
+        assert not held.reload(), "an interface nobody has ever seen is a fault"
+
+    def test_c_changes_that_wait_do_not_come_along(self, named: Live, wan: list[str]) -> None:
+        """Nor do they keep the new address back; they come when they are complete."""
+        held, _ = named
+        assert held.change(SetValue("east", "Configuration", "nowhere", True))
+        assert not held.settle()
+        wan[:] = ["127.0.0.7"]
+        assert held.look_again()
+        assert self.local(held) == "127.0.0.7"
+        assert held.current.peers["east"].configuration == "main-mode"
+        assert held.bindings.get("east", "Configuration") == "nowhere"
+        assert not held.settle()
+        assert held.change(SetValue("east", "Configuration", "main-mode", True))
+        assert held.settle()
+        assert self.local(held) == "127.0.0.7"
+
+    def test_c_changes_in_force_stay(self, named: Live, wan: list[str]) -> None:
+        """The file is not read again for it."""
+        held, _ = named
+        assert held.change(SetValue("General", "Retransmits", "9", True))
+        assert held.settle()
+        wan[:] = ["127.0.0.7"]
+        assert held.look_again()
+        assert held.current.general.retransmits == 9
+
+    def test_an_address_that_brings_a_fault_is_not_taken(
+        self, named: Live, wan: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is told once, and looked at again with the next change."""
+        held, lines = named
+        monkeypatch.setattr(
+            lookups, "_ASK", dict.fromkeys(("address", "netmask"), lambda *_: IPv6Address("::1"))
+        )
+        for _ in range(2):
+            assert not held.look_again()
+        assert self.local(held) == "127.0.0.1"
+        assert len(lines) == 2
+        assert "Local-address= wan: expected an IPv4 address" in lines[0]
+        assert lines[1] == "what interfaces stood for stays in force as it was"
+        assert wan

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from isakmpd.privsep.inprocess import InProcess
-from isakmpd.privsep.requests import BindUdp, OpenFile, OpenTun, Privileged
+from isakmpd.privsep.requests import BindUdp, OpenFile, OpenTun, Privileged, WatchAddresses
 from lab.namespace import Namespace
 
 ACTS = """
@@ -56,6 +56,11 @@ def test_a_port_in_use_is_refused_as_the_system_refuses_it(host: Privileged) -> 
             host.bind_udp(taken)
 
 
+def test_a_watch_hears_nothing_where_nothing_changes(host: Privileged) -> None:
+    with host.watch_addresses(WatchAddresses()) as watch, pytest.raises(BlockingIOError):
+        watch.recv(1)
+
+
 def test_files_open_with_flags_and_mode(host: Privileged, tmp_path: Path) -> None:
     path = tmp_path / "report"
     descriptor = host.open_file(OpenFile(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640))
@@ -74,6 +79,58 @@ def test_a_name_too_long_for_a_device_is_refused(host: Privileged) -> None:
 @pytest.mark.namespaces
 class TestRoot:
     """What takes privileges, in a namespace."""
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "address add 192.0.2.1/32 dev lo",
+            "address del 192.0.2.1/32 dev lo",
+            "address add 2001:db8::1/128 dev lo",
+            "link add wan type veth peer wan2",
+            "route add unreachable 203.0.113.0/24",
+            "route add unreachable 2001:db8:9::/64",
+            "link set lo down",
+            "link set lo up",
+        ],
+    )
+    def test_a_watch_hears_of_changes(self, namespace: Namespace, change: str) -> None:
+        script = f"""
+with host.watch_addresses(WatchAddresses()) as watch:
+    subprocess.run("ip {change}".split(), check=True)
+    print(len(watch.recv(1)))
+"""
+        assert acts(namespace, script) == "1\n"
+
+    def test_a_watch_survives_a_storm(self, namespace: Namespace) -> None:
+        script = """
+with host.watch_addresses(WatchAddresses()) as watch:
+    words = "".join(f"address add 198.51.100.{n}/32 dev lo\\n" for n in range(250))
+    subprocess.run(["ip", "-batch", "-"], input=words.encode(), check=True)
+    heard = []
+    while True:
+        try:
+            heard.append(len(watch.recv(1)))
+        except BlockingIOError:
+            break
+        except OSError as problem:
+            heard.append(errno.errorcode[problem.errno])
+    print("ENOBUFS" in heard, len(heard) < 50)
+    subprocess.run("ip address add 192.0.2.9/32 dev lo".split(), check=True)
+    print(len(watch.recv(1)))
+"""
+        assert acts(namespace, script) == "True True\n1\n"
+
+    def test_a_link_local_address_is_bound_on_its_interface(self, namespace: Namespace) -> None:
+        script = """
+subprocess.run("ip link add six type veth peer six2".split(), check=True)
+subprocess.run("ip address add fe80::9/64 dev six nodad".split(), check=True)
+subprocess.run("ip link set six up".split(), check=True)
+index = socket.if_nametoindex("six")
+for scope in ("six", index):
+    with host.bind_udp(BindUdp(ip_address(f"fe80::9%{scope}"), 0)) as udp:
+        print(udp.getsockname()[3] == index)
+"""
+        assert acts(namespace, script) == "True\nTrue\n"
 
     def test_marks(self, namespace: Namespace) -> None:
         script = """
