@@ -62,7 +62,7 @@ def test_a_list_has_trimmed_elements(bindings: Bindings) -> None:
         (AddElement("Phase 2", "Connections", "x"), "Phase 2", "Connections", "x"),
         (
             AddElement("Default-phase-1-configuration", "Transforms", "AES-SHA"),
-            *("Default-phase-1-configuration", "Transforms", "3DES-SHA-RSA_SIG,AES-SHA"),
+            *("Default-phase-1-configuration", "Transforms", "AES-256-SHA2-256-GRP14,AES-SHA"),
         ),
         (RemoveElement("foo", "list", "b"), "Foo", "List", "a,c"),
         (RemoveElement("Foo", "Bar", "1"), "Foo", "Bar", None),

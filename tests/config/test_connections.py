@@ -66,7 +66,6 @@ def test_a_connection_to_nowhere_only_answers() -> None:
         ({"Phase": "1"}, "[conn]:Phase= 1: expected 2"),
         ({"ISAKMP-peer": None}, "[conn]:ISAKMP-peer is missing: expected the name of an"),
         ({"ISAKMP-peer": "peeer"}, 'there is no section [peeer]; did you mean "peer"?'),
-        ({"Configuration": None}, "[conn]:Configuration is missing: expected the name"),
         ({"Configuration": "qiuck"}, 'there is no section [qiuck]; did you mean "quick"?'),
         ({"Local-ID": "her"}, 'there is no section [her]; did you mean "here"?'),
         ({"Remote-ID": "nowhere"}, "[conn]:Remote-ID= nowhere: there is no section [nowhere]"),

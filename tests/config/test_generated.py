@@ -7,12 +7,18 @@ from collections.abc import Mapping
 import pytest
 
 from isakmpd.config.bindings import Bindings
-from isakmpd.config.generated import generated_tags, main_mode_names, quick_mode_names
+from isakmpd.config.generated import (
+    Surroundings,
+    generated_tags,
+    main_mode_names,
+    quick_mode_names,
+)
 
 
 def tags(section: str, text: str = "") -> Mapping[str, str]:
     """Give the generated tags of a section beside what a file says."""
-    return generated_tags(section, Bindings.parse(text, "f").get if text else lambda *_: None)
+    written = {(each.section, each.tag): each.value for each in Bindings.parse(text, "f").written()}
+    return generated_tags(section, Surroundings(lambda *place: written.get(place)))
 
 
 def test_there_are_1890_main_mode_transforms() -> None:
@@ -141,7 +147,9 @@ def test_a_name_that_means_nothing(name: str) -> None:
         ("KeyNote", "Credential-directory", "/etc/isakmpd/keynote/"),
         ("Phase 1", "Default", "Default-phase-1"),
         ("Default-phase-1", "Configuration", "Default-phase-1-configuration"),
-        ("Default-phase-1-configuration", "Transforms", "3DES-SHA-RSA_SIG"),
+        ("Default-phase-1-configuration", "Transforms", "AES-256-SHA2-256-GRP14"),
+        ("General", "Default-phase-2-suites", "QM-ESP-AES-256-SHA2-256-PFS-GRP14-SUITE"),
+        ("General", "Defaults", "modern"),
         ("LIFE_MAIN_MODE", "LIFE_TYPE", "SECONDS"),
         ("LIFE_MAIN_MODE", "LIFE_DURATION", "3600,60:86400"),
         ("LIFE_QUICK_MODE", "LIFE_DURATION", "1200,60:86400"),

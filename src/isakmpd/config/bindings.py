@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from isakmpd.config.generated import generated_tags
+from isakmpd.config.generated import DEFAULT_DIRECTORY, Surroundings, generated_tags
 from isakmpd.config.lexer import BLANKS, Binding, lex, split_list
 from isakmpd.config.model import Problem
 
@@ -62,24 +62,33 @@ class Bindings:
     """Answer what a tag says: what someone wrote, else the generated default, tag by tag.
 
     A generated default never stands in the way of a value and cannot be removed; removing the
-    value that covers it shows it again.
+    value that covers it shows it again. ``directory``, which defaults name, is that of the file.
     """
 
-    def __init__(self, written: Iterable[Binding] = (), problems: Iterable[Problem] = ()) -> None:
+    def __init__(
+        self,
+        written: Iterable[Binding] = (),
+        problems: Iterable[Problem] = (),
+        warnings: Iterable[Problem] = (),
+        directory: str = DEFAULT_DIRECTORY,
+    ) -> None:
         self.problems = tuple(problems)  # the lines that never became bindings
+        self.warnings = tuple(warnings)  # those that may not be what somebody meant
+        self._surroundings = Surroundings(self._value, directory)
         self._written: dict[str, dict[str, Binding]] = {}
         for binding in written:
             self._section(binding.section).setdefault(binding.tag.lower(), binding)
 
     @classmethod
-    def parse(cls, text: str, file: str) -> Bindings:
+    def parse(cls, text: str, file: str, directory: str = DEFAULT_DIRECTORY) -> Bindings:
         """Read the text of a configuration file, which is named ``file`` in complaints."""
         lexed = lex(text, file)
-        return cls(lexed.bindings, lexed.problems)
+        return cls(lexed.bindings, lexed.problems, lexed.warnings, directory)
 
     def copy(self) -> Bindings:
         """Give bindings that change apart from these."""
-        return Bindings(self.written(), self.problems)
+        directory = self._surroundings.directory
+        return Bindings(self.written(), self.problems, self.warnings, directory)
 
     def written(self) -> Iterator[Binding]:
         """List everything but generated defaults, section by section."""
@@ -96,19 +105,23 @@ class Bindings:
             return binding.section
         return section
 
-    def written_in(self, section: str) -> tuple[Binding, ...]:
-        """List what someone wrote into a section."""
-        return tuple(self._written.get(section.lower(), {}).values())
+    def written_in(self, section: str) -> Mapping[str, Binding]:
+        """Give what someone wrote into a section, by lower-case tag."""
+        return self._written.get(section.lower(), {})
+
+    def generated_in(self, section: str) -> Mapping[str, str]:
+        """Give the generated defaults of a section, by tag."""
+        return generated_tags(section, self._surroundings)
 
     def exists(self, section: str) -> bool:
         """Tell whether a section has any tag, written or generated."""
-        return section.lower() in self._written or bool(generated_tags(section, self._value))
+        return section.lower() in self._written or bool(self.generated_in(section))
 
     def find(self, section: str, tag: str) -> Binding | None:
         """Find what a tag says and where; a generated default comes with line 0."""
         if written := self._written.get(section.lower(), {}).get(tag.lower()):
             return written
-        for name, value in generated_tags(section, self._value).items():
+        for name, value in self.generated_in(section).items():
             if name.lower() == tag.lower():
                 return Binding(section, name, value, GENERATED, 0)
         return None

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from isakmpd.config import constants
 from isakmpd.config.addresses import client_id
+from isakmpd.config.generated import original_default
 from isakmpd.config.model import ClientId, Connection, Peer, Shut, Suite, WithoutSa
 from isakmpd.config.peers import check_doi, check_phase, peer
 from isakmpd.config.reading import ConfigError, Place, Reading, Section
@@ -145,16 +146,20 @@ def _peer(section: Section) -> Peer:
 
 def _suites(section: Section) -> tuple[str, tuple[Suite, ...]]:
     if section.get("Configuration") is None:
-        everyone = section.reading.section("General")
-        if everyone.get("Default-phase-2-suites") is None:
-            raise section.fault(
-                "Configuration", "expected the name of the section that lists the Suites"
-            )
-        return everyone.name, suites(everyone, "Default-phase-2-suites")
+        return _suites_by_default(section)
     name = section.text("Configuration", "the name of an IPsec-configuration section")
     configuration = section.follow("Configuration", name)
     found = section.reading.once("IPsec-configuration", configuration, _configured_suites)
     return configuration.name, found
+
+
+def _suites_by_default(section: Section) -> tuple[str, tuple[Suite, ...]]:
+    tag = "Default-phase-2-suites"
+    everyone = section.reading.section("General")
+    if not everyone.is_written(tag) and (original := original_default(everyone.name, tag)):
+        default = (everyone.get(tag) or "", original)
+        section.reading.rely(section, "Configuration", default)
+    return everyone.name, suites(everyone, tag)
 
 
 def _configured_suites(configuration: Section) -> tuple[Suite, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isakmpd.config.defaults import check_choice
 from isakmpd.config.model import General
 from isakmpd.config.reading import ConfigError, Section, decimal
 
@@ -26,6 +27,7 @@ def general(section: Section) -> General:
     """Read all of [General]; a tag with a fault keeps its default."""
     for tag in _KNOWN:
         section.get(tag)
+    check_choice(section)
     return General(
         retransmits=_number(section, "Retransmits", 3, 0, 100),
         exchange_max_time=_number(section, "Exchange-max-time", 120, 1, _LONGEST_TIME),

@@ -1,46 +1,69 @@
 """Generate the sections every configuration has without writing them.
 
 The 1,890 main mode transforms and the 3,648 quick mode suites are read from their names when
-someone asks for them; nothing is stored.
+someone asks for them; nothing is stored. What the other defaults depend on is one value,
+``Surroundings``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
 
 Tags = Mapping[str, str]
 FileValue = Callable[[str, str], str | None]  # section, tag -> what the administrator wrote
 
+DEFAULT_DIRECTORY = "/etc/isakmpd"
 DEFAULT_PHASE_1_CONFIGURATION = "Default-phase-1-configuration"
 DEFAULT_PHASE_1 = "Default-phase-1"
+MODERN, ORIGINAL = "modern", "original"  # what [General]:Defaults may say
 _DEFAULT_GROUP = "MODP_1024"
+_SIGNED = "-RSA_SIG"
 
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Say what defaults depend on: what the administrator wrote, and where the file lies."""
+
+    written: FileValue
+    directory: str = DEFAULT_DIRECTORY
+
+
+# "{directory}" is that of the configuration file.
 _FIXED: Mapping[str, Tags] = {
     "general": {
+        "Defaults": MODERN,
+        "Default-phase-2-suites": "QM-ESP-AES-256-SHA2-256-PFS-GRP14-SUITE",
         "Retransmits": "3",
         "Exchange-max-time": "120",
         "Use-Keynote": "yes",
-        "Policy-file": "/etc/isakmpd/isakmpd.policy",
-        "Pubkey-directory": "/etc/isakmpd/pubkeys/",
+        "Policy-file": "{directory}/isakmpd.policy",
+        "Pubkey-directory": "{directory}/pubkeys/",
         "Delete-SAs": "yes",
     },
     "x509-certificates": {
-        "CA-directory": "/etc/isakmpd/ca/",
-        "Cert-directory": "/etc/isakmpd/certs/",
-        "CRL-directory": "/etc/isakmpd/crls/",
-        "Private-key": "/etc/isakmpd/private/local.key",
-        "Private-key-directory": "/etc/isakmpd/private/",
+        "CA-directory": "{directory}/ca/",
+        "Cert-directory": "{directory}/certs/",
+        "CRL-directory": "{directory}/crls/",
+        "Private-key": "{directory}/private/local.key",
+        "Private-key-directory": "{directory}/private/",
     },
-    "keynote": {"Credential-directory": "/etc/isakmpd/keynote/"},
+    "keynote": {"Credential-directory": "{directory}/keynote/"},
     "phase 1": {"Default": DEFAULT_PHASE_1},
     "default-phase-1": {"Phase": "1", "Configuration": DEFAULT_PHASE_1_CONFIGURATION},
     "default-phase-1-configuration": {
         "EXCHANGE_TYPE": "ID_PROT",
-        "Transforms": "3DES-SHA-RSA_SIG",
+        "Transforms": "AES-256-SHA2-256-GRP14",
     },
+}
+
+# What [General]:Defaults= original puts in their place.
+_FIXED_ORIGINALLY: Mapping[str, Tags] = {
+    "general": {"Default-phase-2-suites": "QM-ESP-3DES-SHA-PFS-SUITE"},
+    "default-phase-1-configuration": {"Transforms": "3DES-SHA-RSA_SIG"},
 }
 
 # Sections in which [General] has a say: section -> (generated tag, tag of [General], without it).
@@ -158,24 +181,43 @@ def quick_mode_names() -> Iterator[str]:
         yield f"QM-{protocol}{mode}-{name}{group}-SUITE"
 
 
-def generated_tags(section: str, file_value: FileValue) -> Tags:
-    """Give a section's generated tags, none for a name that means nothing.
-
-    ``file_value`` tells what the administrator wrote, for the defaults [General] decides.
-    """
+def generated_tags(section: str, surroundings: Surroundings) -> Tags:
+    """Give a section's generated tags, none for a name that means nothing."""
     key = section.lower()
-    tags = _constant_tags(section.upper()) if key not in _FIXED else _FIXED[key]
+    tags = _fixed_tags(key, surroundings) if key in _FIXED else _constant_tags(section.upper())
     if key not in _FROM_GENERAL:
         return tags
     tag, general_tag, otherwise = _FROM_GENERAL[key]
-    value = file_value("General", general_tag) or otherwise
+    value = surroundings.written("General", general_tag) or otherwise
     return {**tags, tag: value} if value else tags
+
+
+def original_default(section: str, tag: str) -> str | None:
+    """Give the default the original has for a tag, None where ours is the same."""
+    return _FIXED_ORIGINALLY.get(section.lower(), {}).get(tag)
+
+
+def authenticated(transform: str, *, by_key: bool) -> str:
+    """Give a default main mode transform the method a peer's keys call for.
+
+    A default names cipher, hash and group: the same do for a pre-shared key and for signatures.
+    """
+    unsigned = transform.removesuffix(_SIGNED)
+    return unsigned if by_key else unsigned + _SIGNED
 
 
 def decided_by(section: str, tag: str) -> str | None:
     """Name the tag of [General] that gives a generated tag its value, None where none does."""
     generated, general_tag, _ = _FROM_GENERAL.get(section.lower(), ("", "", None))
     return general_tag if generated and tag.lower() == generated.lower() else None
+
+
+def _fixed_tags(key: str, surroundings: Surroundings) -> Tags:
+    tags = dict(_FIXED[key])
+    if (surroundings.written("General", "Defaults") or "").lower() == ORIGINAL:
+        tags |= _FIXED_ORIGINALLY.get(key, {})
+    directory = surroundings.directory.rstrip("/")
+    return {tag: value.replace("{directory}", directory) for tag, value in tags.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -33,8 +33,10 @@ def keys_by_id(reading: Reading) -> dict[str, Secret]:
     peers = _named_as_peers(reading.bindings)
     found: dict[str, Secret] = {}
     for name in reading.bindings.sections():
+        if name.lower() in peers or not _holds_key(reading.bindings, name):
+            continue
         identity = _identity_text(name)
-        if identity is None or name.lower() in peers or not _holds_key(reading.bindings, name):
+        if identity is None:
             continue
         section = reading.section(name)
         try:
@@ -59,13 +61,13 @@ def _identity_text(name: str) -> str | None:
 
 
 def _holds_key(bindings: Bindings, name: str) -> bool:
-    if all(binding.tag.lower() != _TAG.lower() for binding in bindings.written_in(name)):
+    if _TAG.lower() not in bindings.written_in(name):
         return False
     return all(bindings.get(name, tag) is None for tag in _TAGS_OF_PEERS)
 
 
 def _named_as_peers(bindings: Bindings) -> set[str]:
     """List what the file names as peers, which may leave out every tag but the key."""
-    named = [binding.value for binding in bindings.written_in("Phase 1")]
+    named = [binding.value for binding in bindings.written_in("Phase 1").values()]
     named += [each.value for each in bindings.written() if each.tag.lower() == "isakmp-peer"]
     return {name.lower() for name in named}

@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from itertools import accumulate
 
 from isakmpd.config.model import Problem
 
 BLANKS = " \t\v\f\r"
-_COMMENT_MARKS = ("#", ";")
+# "#" begins a comment in the first column, after blanks, and after a blank in a value; ";" in the
+# first column alone.
+_COMMENT_LINE = re.compile(r";|[ \t\v\f\r]*(?:#|$)")
+_JOINT = "  "  # stands for the backslash and the end of the line
+_COMMENT_IN_VALUE = re.compile(r"[ \t\v\f]#")
 _TAG_OF_KEYS = "authentication"
 _SWALLOWED_KEY = re.compile(r"authentication\s*=", re.IGNORECASE)
 HIDDEN = "<hidden>"
@@ -46,18 +51,19 @@ def without_key(value: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lexed:
-    """Hold what a file says, in order and without duplicates, and what is wrong with the rest."""
+    """Hold what a file says, in order, of duplicates the first, and what is wrong with the rest."""
 
     bindings: tuple[Binding, ...]
     problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]  # lines that may not be what somebody meant
 
 
 def lex(text: str, file: str) -> Lexed:
     """Read the text of a configuration file; whatever the text, bad lines become problems."""
     lexer = _Lexer(file)
-    for line, content in _logical_lines(text.removeprefix("\ufeff")):
-        lexer.take(line, content)
-    return Lexed(tuple(lexer.bindings.values()), tuple(lexer.problems))
+    for line, pieces in _logical_lines(text.removeprefix("\ufeff")):
+        lexer.take(line, pieces)
+    return Lexed(tuple(lexer.bindings.values()), tuple(lexer.problems), tuple(lexer.warnings))
 
 
 def split_list(value: str) -> list[str]:
@@ -65,8 +71,8 @@ def split_list(value: str) -> list[str]:
     return [element.strip(BLANKS) for element in value.split(",")]
 
 
-def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Join lines that end in a backslash; the number is that of the first."""
+def _logical_lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Gather lines that end in a backslash, without it; the number is that of the first."""
     lines = text.split("\n")
     start = 0
     held: list[str] = []
@@ -76,7 +82,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         if body.endswith("\\") and number < len(lines):
             held.append(body[:-1])
             continue
-        yield start, "  ".join([*held, line])
+        yield start, [*held, line]
         held = []
 
 
@@ -87,14 +93,16 @@ class _Lexer:
         self.file = file
         self.bindings: dict[tuple[str, str], Binding] = {}
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
         self.section: str | None = None
         self.in_broken_section = False
 
-    def take(self, line: int, content: str) -> None:
+    def take(self, line: int, pieces: list[str]) -> None:
         """Digest one logical line."""
-        if content.startswith(_COMMENT_MARKS) or not content.strip(BLANKS):
-            return
-        if content.startswith("["):
+        content = _JOINT.join(pieces)
+        if _COMMENT_LINE.match(content):
+            self._comment(line, 0, pieces)
+        elif content[0] == "[":
             self._header(line, content)
         elif self.in_broken_section:
             return
@@ -107,10 +115,21 @@ class _Lexer:
                 'syntax error: no "=" here; expected "Tag= value", "[Section]" or a comment',
             )
         else:
-            self._assignment(line, content)
+            self._assignment(line, content, pieces)
 
     def _problem(self, line: int, text: str) -> None:
         self.problems.append(Problem(self.file, line, text))
+
+    def _comment(self, line: int, start: int, pieces: list[str]) -> None:
+        """Warn of a comment that a backslash leads on into lines that say something.
+
+        ``start`` is its place in the logical line that was joined from ``pieces``.
+        """
+        ends = accumulate(len(piece) + len(_JOINT) for piece in pieces)
+        swallowed = [piece for piece, end in zip(pieces[1:], ends, strict=False) if end > start]
+        if not all(_COMMENT_LINE.match(piece) for piece in swallowed):
+            text = "the comment ends in a backslash, so that the line after it belongs to it"
+            self.warnings.append(Problem(self.file, line, text))
 
     def _header(self, line: int, content: str) -> None:
         name, bracket, _ = content[1:].partition("]")
@@ -124,8 +143,8 @@ class _Lexer:
             )
 
     def _indented(self, line: int, content: str) -> None:
-        if content.strip(BLANKS).startswith(_COMMENT_MARKS):
-            text = 'the line is ignored: a comment starts with "#" or ";" in the first column'
+        if content.strip(BLANKS).startswith(";"):
+            text = 'the line is ignored: expected "#" before a comment, or ";" in the first column'
         elif content.strip(BLANKS).startswith("["):
             text = 'the line is ignored: a section header starts with "[" in the first column'
         else:
@@ -135,7 +154,7 @@ class _Lexer:
             )
         self._problem(line, text)
 
-    def _assignment(self, line: int, content: str) -> None:
+    def _assignment(self, line: int, content: str, pieces: list[str]) -> None:
         name, _, value = content.partition("=")
         words = name.split()
         if len(words) != 1:
@@ -146,14 +165,34 @@ class _Lexer:
                 line, f'"{words[0]}=" stands before any section; expected a "[Section]" line first'
             )
             return
+        key = (self.section.lower(), words[0].lower())
+        if "#" in value:
+            value = self._without_comment(line, key[1], content, pieces)
         binding = Binding(self.section, words[0], value.strip(BLANKS), self.file, line)
-        first = self.bindings.setdefault((self.section.lower(), words[0].lower()), binding)
+        first = self.bindings.setdefault(key, binding)
         if first is not binding:
             self._problem(
                 line,
                 f"duplicate tag [{binding.section}]:{binding.tag}, ignoring..."
                 f" (line {first.line} has set it)",
             )
+
+    def _without_comment(self, line: int, tag: str, content: str, pieces: list[str]) -> str:
+        """Give the value of a line up to its comment; a key goes on to the end of the line."""
+        begin = content.index("=") + 1
+        comment = _COMMENT_IN_VALUE.search(content, begin)
+        if comment is None:
+            return content[begin:]
+        if tag == _TAG_OF_KEYS:
+            text = (
+                f'[{self.section}]:Authentication has a blank and a "#", which begins no comment'
+                " in a key: all of the line counts, as in the original; write the key as 0x and"
+                " hex digits to be sure"
+            )
+            self.warnings.append(Problem(self.file, line, text))
+            return content[begin:]
+        self._comment(line, comment.start(), pieces)
+        return content[begin : comment.start()]
 
 
 def _bad_tag(words: list[str]) -> str:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from isakmpd.config import constants
 from isakmpd.config.addresses import EITHER_FAMILY, address, identity
-from isakmpd.config.generated import DEFAULT_PHASE_1_CONFIGURATION, main_mode_names
+from isakmpd.config.generated import (
+    DEFAULT_PHASE_1_CONFIGURATION,
+    authenticated,
+    main_mode_names,
+    original_default,
+)
 from isakmpd.config.keys import pre_shared_key
 from isakmpd.config.lists import each
 from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.config.reading import Section
+from isakmpd.config.support import refusal
 from isakmpd.config.transforms import phase_1_transform
+from isakmpd.wire.addresses import Address
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import AuthenticationMethod, Doi, ExchangeType
 
 _MODE_CONFIG = "ikecfg"
 _HMAC_BLOCKS = ("64", "128")  # octets
 _TRANSPORTS = ("udp", "udp_physical", "udp_encap")
+_TRANSFORMS = "Transforms"
+_BY_DEFAULT = DEFAULT_PHASE_1_CONFIGURATION.lower()
+_EXPECTED_KEY = "expected the pre-shared key, as text or as 0x and hex digits"
 
 
 def peer(section: Section) -> Peer:
@@ -26,6 +36,12 @@ def peer(section: Section) -> Peer:
     configuration = section.follow("Configuration", name)
     exchange_type, transforms = section.reading.once("ISAKMP-configuration", configuration, _offer)
     remote = address(section, "Address")
+    key = pre_shared_key(section)
+    keyed = key is not None or _key_is_stored(section, remote, exchange_type)
+    if not transforms:
+        transforms = (_transform_by_default(section, configuration, keyed),)
+    if exchange_type is ExchangeType.AGGRESSIVE:
+        _warn_of_aggressive_mode(configuration, transforms)
     family = remote.version if remote else EITHER_FAMILY
     found = Peer(
         section=section.name,
@@ -35,7 +51,7 @@ def peer(section: Section) -> Peer:
         address=remote,
         port=section.number("Port", section.reading.machine.default_port, 1, 65535),
         local_address=address(section, "Local-address", family),
-        pre_shared_key=pre_shared_key(section),
+        pre_shared_key=key,
         local_id=_local_id(section),
         remote_id=_identity(section, "Remote-ID"),
         remote_id_any=_remote_id_any(section),
@@ -43,7 +59,8 @@ def peer(section: Section) -> Peer:
         mode_config=_MODE_CONFIG in section.flags(_MODE_CONFIG),
     )
     _check_offer(configuration, found)
-    _check_key(section, found)
+    if not keyed:
+        _check_key(section, found)
     return found
 
 
@@ -70,14 +87,30 @@ def _check_transport(section: Section) -> None:
 
 
 def _offer(configuration: Section) -> tuple[ExchangeType, tuple[Phase1Transform, ...]]:
+    """Read an ISAKMP-configuration section; no transforms where a default has to do."""
     check_doi(configuration)
     exchange_type = configuration.required_constant("EXCHANGE_TYPE", constants.PHASE_1_EXCHANGE)
-    transforms = each(
-        configuration, "Transforms", "transform", phase_1_transform, main_mode_names()
+    if configuration.key == _BY_DEFAULT and not configuration.is_written(_TRANSFORMS):
+        return exchange_type, ()
+    return exchange_type, each(
+        configuration, _TRANSFORMS, "transform", phase_1_transform, main_mode_names()
     )
-    if exchange_type is ExchangeType.AGGRESSIVE:
-        _warn_of_aggressive_mode(configuration, transforms)
-    return exchange_type, transforms
+
+
+def _transform_by_default(section: Section, configuration: Section, keyed: bool) -> Phase1Transform:
+    """Give the transform of a peer that names none, with the authentication its keys allow."""
+    name = authenticated(configuration.get(_TRANSFORMS) or "", by_key=keyed)
+    if not keyed and (reason := refusal(AuthenticationMethod.RSA_SIG)):
+        text = f"{_EXPECTED_KEY}: without one {name} is the default, and {reason}"
+        raise section.fault("Authentication", text)
+    if original := original_default(configuration.name, _TRANSFORMS):
+        original = authenticated(original, by_key=keyed)
+        if section.get("Configuration") is None:
+            section.reading.rely(section, "Configuration", (name, original))
+        else:
+            section.reading.rely(configuration, _TRANSFORMS, (name, original))
+    transform = configuration.follow(_TRANSFORMS, name)
+    return section.reading.once("transform", transform, phase_1_transform)
 
 
 def _warn_of_aggressive_mode(
@@ -104,16 +137,18 @@ def _check_offer(configuration: Section, peer: Peer) -> None:
         )
 
 
-def _check_key(section: Section, peer: Peer) -> None:
-    """Demand a key where the peer's transforms need one and no section of its ID has any."""
-    methods = {transform.authentication for transform in peer.transforms}
-    if peer.pre_shared_key is not None or not methods & {AuthenticationMethod.PRE_SHARED, None}:
-        return
+def _key_is_stored(section: Section, remote: Address | None, exchange_type: ExchangeType) -> bool:
+    """Tell whether a section named after an identity may hold the peer's key."""
     stored = section.reading.keys_by_id
-    by_id = peer.address is None or peer.exchange_type is ExchangeType.AGGRESSIVE
-    if str(peer.address) not in stored and not (by_id and stored):
-        text = "expected the pre-shared key, as text or as 0x and hex digits"
-        raise section.fault("Authentication", text)
+    by_id = remote is None or exchange_type is ExchangeType.AGGRESSIVE
+    return str(remote) in stored or (by_id and bool(stored))
+
+
+def _check_key(section: Section, peer: Peer) -> None:
+    """Demand that a peer without a key has transforms that need none."""
+    methods = {transform.authentication for transform in peer.transforms}
+    if methods & {AuthenticationMethod.PRE_SHARED, None}:
+        raise section.fault("Authentication", _EXPECTED_KEY)
 
 
 def _remote_id_any(section: Section) -> bool:

@@ -9,6 +9,7 @@ from isakmpd.config.address_pools import address_pools
 from isakmpd.config.addresses import parsed_address
 from isakmpd.config.bindings import Bindings
 from isakmpd.config.connections import connections
+from isakmpd.config.defaults import relied_on
 from isakmpd.config.general import general
 from isakmpd.config.generated import DEFAULT_PHASE_1, DEFAULT_PHASE_1_CONFIGURATION
 from isakmpd.config.keys import keys_by_id
@@ -16,6 +17,7 @@ from isakmpd.config.model import Configuration, Peer, Problem
 from isakmpd.config.peers import peer
 from isakmpd.config.reading import ConfigError, Machine, Reading, Section, nothing
 from isakmpd.config.services import well_known_port
+from isakmpd.config.unused import misspelt, unused
 from isakmpd.wire.addresses import Address
 
 
@@ -61,8 +63,11 @@ def read(
         keys_by_id=reading.keys_by_id,
         address_pools=address_pools(reading),
         problems=_in_order([*bindings.problems, *reading.problems()]),
-        warnings=_in_order([*reading.warnings, *reading.misspelt()]),
-        unused=_in_order(reading.unused()),
+        warnings=_in_order(
+            [*bindings.warnings, *reading.warnings, *relied_on(reading), *misspelt(reading)]
+        ),
+        misspelt=_in_order([*reading.misspellings, *misspelt(reading)]),
+        unused=_in_order(unused(reading)),
     )
 
 
@@ -70,7 +75,7 @@ def _phase_1(reading: Reading) -> tuple[dict[Address, str], str | None]:
     """Read the peers of [Phase 1], and those that only say that they are one."""
     phase_1 = reading.section("Phase 1")
     by_address: dict[Address, str] = {}
-    for binding in reading.bindings.written_in("Phase 1"):
+    for binding in reading.bindings.written_in("Phase 1").values():
         if binding.tag.lower() == "default":
             continue
         name = _peer_named(phase_1, binding.tag)
@@ -96,7 +101,7 @@ def _compare_addresses(reading: Reading, by_address: dict[Address, str], peers: 
     """Warn of a peer that is awaited at one address and sought at another."""
     phase_1 = reading.section("Phase 1")
     sought = {peer.section: peer.address for peer in peers if peer.address is not None}
-    for binding in reading.bindings.written_in("Phase 1"):
+    for binding in reading.bindings.written_in("Phase 1").values():
         awaited = parsed_address(binding.tag)
         name = by_address.get(awaited) if awaited is not None else None
         address = sought.get(name) if name is not None else None
@@ -129,8 +134,7 @@ def _build_peer(section: Section) -> None:
 
 def _wants_default(reading: Reading) -> bool:
     """Tell whether anyone wrote anything about the default peer, rather than inheriting it."""
-    written = [binding.tag.lower() for binding in reading.bindings.written_in("Phase 1")]
-    return "default" in written or _wanted(reading, DEFAULT_PHASE_1)
+    return "default" in reading.bindings.written_in("Phase 1") or _wanted(reading, DEFAULT_PHASE_1)
 
 
 def _wanted(reading: Reading, name: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from isakmpd.config.generated import decided_by
 from isakmpd.config.lexer import HIDDEN, Binding, split_list, without_key
 from isakmpd.config.model import OfferAccept, Problem
 from isakmpd.config.services import well_known_port
+from isakmpd.config.suggestions import Suggestions, anything
 from isakmpd.config.support import recommendable, refusal
 from isakmpd.crypto.secret import Secret
 from isakmpd.wire.addresses import Address
@@ -24,11 +24,10 @@ E = TypeVar("E", bound=OpenEnum)
 Place = tuple[str, int]  # file and line
 ANY = "ANY"  # where a peer's choice will do
 
+Default = tuple[str, str]  # what is used, and what the original used
+
 _BUILT_IN: Place = (GENERATED, 0)
-_MOST_SUGGESTIONS = 20
 _MOST_NAMES = 5
-_NAMED_BY_NO_TAG = ("General", "Phase 1", "Phase 2")
-_MOST_NEAR = 200
 _OFFER_ACCEPT = re.compile(r"(\d{1,10})\s*(?:,\s*(\d{1,10})\s*:\s*(\d{1,10}))?", re.ASCII)
 
 
@@ -67,23 +66,31 @@ class Reading:
     machine: Machine
     reported: dict[Problem, None] = field(default_factory=dict)
     warnings: dict[Problem, None] = field(default_factory=dict)
-    asked: dict[str, dict[str, str]] = field(default_factory=dict)  # section -> tags asked for
+    misspellings: dict[Problem, None] = field(default_factory=dict)  # some of the warnings
     keys_by_id: dict[str, Secret] = field(default_factory=dict)  # by an identity's text
+    relied_on: dict[Default, dict[str, Problem]] = field(default_factory=dict)  # by section
     _left_out: dict[Problem, dict[tuple[str, str], None]] = field(default_factory=dict)
     _results: dict[tuple[str, str], object] = field(default_factory=dict)
     _faulty: set[str] = field(default_factory=set)
-    _suggestions: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
+    _sections: dict[str, Section] = field(default_factory=dict)
+    _suggestions: Suggestions = field(default_factory=Suggestions)
 
     def section(self, name: str, via: Place = _BUILT_IN) -> Section:
         """Open a section; ``via`` is the place to blame where nobody wrote the section itself."""
-        return Section(self, self.bindings.spelling(name), via)
+        key = name.lower()
+        opened = self._sections.get(key)
+        if opened is None:
+            written = self.bindings.written_in(key)
+            opened = Section(self, self.bindings.spelling(name), via, key, written)
+            self._sections[key] = opened
+        return opened
 
     def once(self, kind: str, section: Section, build: Callable[[Section], T]) -> T:
         """Build what a section means, the first time it is asked for.
 
         Raises ConfigError, every time, where the section has one; what it means is then left out.
         """
-        key = (kind, section.name.lower())
+        key = (kind, section.key)
         if key not in self._results:
             try:
                 self._results[key] = build(section)
@@ -113,84 +120,60 @@ class Reading:
             listed.append(Problem(problem.file, problem.line, text))
         return listed
 
-    def unused(self) -> list[Problem]:
-        """List what someone wrote and this reading never asked for, whole sections in one line."""
-        listed: dict[Problem, None] = {}
-        for name in self.bindings.sections():
-            written = self.bindings.written_in(name)
-            if name.lower() not in self.asked:
-                text = f"nothing uses section [{name}]"
-                listed[Problem(written[0].file, written[0].line, text)] = None
-                continue
-            for binding in self._never_asked(name):
-                text = f"nothing uses [{name}]:{binding.tag}"
-                listed[Problem(binding.file, binding.line, text)] = None
-        return list(listed)
+    def rely(self, section: Section, tag: str, default: Default) -> None:
+        """Note that a section lacks a tag, so that a default is used that was another."""
+        used, original = default
+        text = f"{used} is used, where the original used {original}"
+        self.relied_on.setdefault(default, {})[section.key] = section.problem(tag, text)
 
-    def misspelt(self) -> list[Problem]:
-        """List the unused sections and tags that look like ones that could have been there."""
-        listed: list[Problem] = []
-        absent = [name for name in _NAMED_BY_NO_TAG if not self.bindings.written_in(name)]
-        for name in self.bindings.sections():
-            written = self.bindings.written_in(name)
-            present = {binding.tag.lower() for binding in written}
-            if name.lower() not in self.asked and (near := self.did_you_mean(name, absent)):
-                text = f"nothing uses section [{name}]{near}"
-                listed.append(Problem(written[0].file, written[0].line, text))
-            asked = self.asked.get(name.lower(), {})
-            missing = [tag for key, tag in asked.items() if key not in present]
-            for binding in self._never_asked(name):
-                if near := self.did_you_mean(binding.tag, missing):
-                    text = f"nothing uses [{name}]:{binding.tag}{near}"
-                    listed.append(Problem(binding.file, binding.line, text))
-        return listed
+    def asked_of(self, name: str) -> Mapping[str, str]:
+        """Give the tags that were asked of a section, by their lower case."""
+        opened = self._sections.get(name.lower())
+        return opened.asked if opened is not None else {}
 
-    def _never_asked(self, name: str) -> list[Binding]:
-        # A section with a fault was not read to its end.
-        asked = self.asked.get(name.lower())
-        if asked is None or name.lower() in self._faulty:
-            return []
-        written = self.bindings.written_in(name)
-        return [binding for binding in written if binding.tag.lower() not in asked]
+    def is_faulty(self, name: str) -> bool:
+        """Tell whether a section was left out for a fault."""
+        return name.lower() in self._faulty
 
     def did_you_mean(
-        self,
-        seen: str,
-        candidates: Iterable[str],
-        usable: Callable[[str], bool] = lambda _: True,
+        self, seen: str, candidates: Iterable[str], usable: Callable[[str], bool] = anything
     ) -> str:
         """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near."""
-        choice = tuple(candidates)
-        key = (seen, choice)
-        if key not in self._suggestions:
-            # Among thousands of generated names each search takes a while.
-            if len(self._suggestions) == _MOST_SUGGESTIONS:
-                return ""
-            self._suggestions[key] = _nearest(seen.lower(), choice, usable)
-        near = self._suggestions[key]
-        return f'; did you mean "{near}"?' if near else ""
+        return self._suggestions.did_you_mean(seen, candidates, usable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Section:
-    """View one section, written, generated or both."""
+    """View one section, written, generated or both; ``key`` and ``written`` are in lower case."""
 
     reading: Reading
     name: str
     via: Place
+    key: str
+    written: Mapping[str, Binding]
+    asked: dict[str, str] = field(default_factory=dict)  # lower-case tag -> as asked for
+    _generated: dict[str, str] | None = None
 
     def get(self, tag: str) -> str | None:
         """Give a tag's value, None where it has none."""
-        self.reading.asked.setdefault(self.name.lower(), {})[tag.lower()] = tag
-        return self.reading.bindings.get(self.name, tag)
+        key = tag.lower()
+        self.asked[key] = tag
+        binding = self.written.get(key)
+        if binding is not None:
+            return binding.value
+        if self._generated is None:
+            generated = self.reading.bindings.generated_in(self.key)
+            self._generated = {name.lower(): value for name, value in generated.items()}
+        return self._generated.get(key)
+
+    def is_written(self, tag: str) -> bool:
+        """Tell whether someone wrote a tag, rather than inheriting its default."""
+        return tag.lower() in self.written
 
     def place(self, tag: str = "") -> Place:
         """Find the line to mend: the tag's, else the section's, else where the section is named."""
-        written = self.reading.bindings.written_in(self.name)
-        for binding in written:
-            if binding.tag.lower() == tag.lower():
-                return binding.file, binding.line
-        return (written[0].file, written[0].line) if written else self.via
+        binding = self.written.get(tag.lower()) or next(iter(self.written.values()), None)
+        return (binding.file, binding.line) if binding is not None else self.via
 
     def problem(self, tag: str, text: str, seen: str | None = None) -> Problem:
         """Describe what is wrong with a tag; ``seen`` is the guilty part of its value.
@@ -217,9 +200,12 @@ class Section:
         """Make a fault of a tag, to be raised."""
         return ConfigError(self.problem(tag, text, seen))
 
-    def warn(self, tag: str, text: str, seen: str | None = None) -> None:
+    def warn(self, tag: str, text: str, seen: str | None = None, *, misspelt: bool = False) -> None:
         """Point out what works and should still be looked at."""
-        self.reading.warnings[self.problem(tag, text, seen)] = None
+        problem = self.problem(tag, text, seen)
+        self.reading.warnings[problem] = None
+        if misspelt:
+            self.reading.misspellings[problem] = None
 
     def report(self, problem: Problem) -> None:
         """Report what is wrong without leaving the section out."""
@@ -251,9 +237,8 @@ class Section:
                 seen.add(name)
             else:
                 near = self.reading.did_you_mean(flag, known)
-                self.warn(
-                    "Flags", f"expected {' or '.join(known)}; the flag is ignored{near}", flag
-                )
+                text = f"expected {' or '.join(known)}; the flag is ignored{near}"
+                self.warn("Flags", text, flag, misspelt=bool(near))
         return frozenset(seen)
 
     def number(self, tag: str, default: int, low: int, high: int) -> int:
@@ -316,7 +301,7 @@ class Section:
         tag: str,
         name: str,
         generated: Iterable[str] = (),
-        usable: Callable[[str], bool] = lambda _: True,
+        usable: Callable[[str], bool] = anything,
     ) -> Section:
         """Open the section a tag names; ``generated`` are names to suggest besides, if usable."""
         bindings = self.reading.bindings
@@ -344,13 +329,6 @@ class Section:
 def decimal(text: str) -> int | None:
     """Read a decimal number of at most ten digits, None for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 else None
-
-
-def _nearest(seen: str, candidates: Iterable[str], usable: Callable[[str], bool]) -> str:
-    alike = (each for each in candidates if abs(len(each) - len(seen)) <= 6)
-    spellings = {each.lower(): each for each in alike}
-    near = difflib.get_close_matches(seen, spellings, _MOST_NEAR, 0.75)
-    return next((spellings[each] for each in near if usable(spellings[each])), "")
 
 
 def _left_out(costs: list[tuple[str, str]]) -> str:

@@ -1,0 +1,43 @@
+"""Suggest what an author may have meant: "did you mean", and only what could be used."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+
+_MOST = 20  # searches in one reading: among thousands of generated names each takes a while
+_MOST_NEAR = 200
+_ALIKE = 0.75
+
+
+def anything(name: str) -> bool:
+    """Find every name usable."""
+    del name
+    return True
+
+
+class Suggestions:
+    """Answer each question of one reading once, up to a number of questions."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def did_you_mean(
+        self, seen: str, candidates: Iterable[str], usable: Callable[[str], bool] = anything
+    ) -> str:
+        """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near."""
+        choice = tuple(candidates)
+        key = (seen, choice)
+        if key not in self._known:
+            if len(self._known) == _MOST:
+                return ""
+            self._known[key] = _nearest(seen.lower(), choice, usable)
+        near = self._known[key]
+        return f'; did you mean "{near}"?' if near else ""
+
+
+def _nearest(seen: str, candidates: Iterable[str], usable: Callable[[str], bool]) -> str:
+    alike = (each for each in candidates if abs(len(each) - len(seen)) <= 6)
+    spellings = {each.lower(): each for each in alike}
+    near = difflib.get_close_matches(seen, spellings, _MOST_NEAR, _ALIKE)
+    return next((spellings[each] for each in near if usable(spellings[each])), "")
