@@ -380,10 +380,18 @@ def test_quick_mode_follows_main_mode() -> None:
     quick = proposal(peer)
     begin_quick_mode(daemon, quick, qm1)
     assert agreed(daemon, quick)
+    (sa,) = daemon.snapshot.isakmp_sas
+    (pair,) = daemon.snapshot.ipsec_sas
+    cookies = f"{sa.initiator_cookie.hex()} {sa.responder_cookie.hex()}"
+    spis = f"in {pair.inbound.key.spi:08x} out {pair.outbound.key.spi:08x}"
     assert daemon.verbose == [
         f"isakmpd: phase 1 done: initiator id {DAEMON}, responder id {PEER}, "
         f"src: {DAEMON} dst: {PEER}",
+        f"peer: ISAKMP SA {cookies} with {PEER}:500: "
+        "AES_CBC KEY_LENGTH 128 SHA PRE_SHARED MODP_1024, life 3600 s",
         f"isakmpd: quick mode done: src: {DAEMON} dst: {PEER}",
+        f"lan: SA {spis} for 10.1.0.0/24 to 10.2.0.0/24: "
+        "IPSEC_ESP AES KEY_LENGTH 128 HMAC_SHA TUNNEL MODP_1024, life 1200 s",
     ]
 
 

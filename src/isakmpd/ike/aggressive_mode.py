@@ -71,7 +71,7 @@ class _Answer:
     def _derive(self, message: Chain) -> Phase1Keys:
         x = self._x
         x.learn_vendors(message)
-        choice = phase1_proposal.check(message.one(SecurityAssociation), x.peer)
+        choice = x.check(message)
         peers = PeerContribution.read(message, choice.group)
         agreement = agree(self._own, peers, initiator=True)
         return x.derive(choice, agreement, self._sa.body(), x.key_by_address())
@@ -80,9 +80,7 @@ class _Answer:
 async def responder(x: Phase1Exchange, first: Chain) -> None:
     """Answer a peer that begins an ISAKMP SA with aggressive mode message ``first``."""
     x.learn_vendors(first)
-    answer, choice = phase1_proposal.choose(
-        first.one(SecurityAssociation), x.peer, longest_key=x.with_original
-    )
+    answer, choice = x.choose(first)
     sa_body = first.body_of(SecurityAssociation)
     initiator_body = first.body_of(Identification)
     initiator_id = peer_identity.read(first)

@@ -97,6 +97,15 @@ class Exchange:
         self._deadline = self.context.timers.arm(
             self.context.now + limit, f"exchange {self.name} ends", self._out_of_time
         )
+        self._note(
+            10,
+            "begins as %s with %s, cookies %s %s message ID %08x",
+            "initiator" if self.initiator else "responder",
+            self.transport,
+            self.initiator_cookie.hex(),
+            self.responder_cookie.hex(),
+            self.message_id,
+        )
         self._advance(None)
 
     def receive(self, header: Header, body: bytes, datagram: bytes, transport: Transport) -> None:
@@ -111,11 +120,13 @@ class Exchange:
         if self.state is State.FAILED or self._expect is None:
             return
         chain = self._open(header, body)
-        self._expect.check(chain)
+        expected = self._expect
+        expected.check(chain)
         if self._proof is not None:
             self._proof(chain)
         self._accept(header, body, datagram, transport)
         self.context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
+        self._note(40, "step %d, %s has come", self.step, expected.name)
         self.step += 1
         self._advance(chain)
 
@@ -123,7 +134,9 @@ class Exchange:
         """Tell whether a datagram is one received before; answer it if it is the latest."""
         if datagram not in self._received:
             return False
-        if datagram == self._received[-1]:
+        latest = datagram == self._received[-1]
+        self._note(30, "a message came again%s", "" if latest else ", an old one")
+        if latest:
             self.answer_again()
         return True
 
@@ -150,6 +163,7 @@ class Exchange:
                     self.sealing = effect.then_sealed or self.sealing
                     if effect.retransmit:
                         self._arm_retransmission()
+                    self._note(40, "step %d, waits for %s", self.step, effect.expect.name)
                     return
                 elif isinstance(effect, Ask):
                     self._expect = None
@@ -210,7 +224,9 @@ class Exchange:
         self.context.debug(
             LogClass.TRANSPORT,
             10,
-            f"exchange {self.name}: no answer from {self.transport.peer}, sending again",
+            "exchange %s: no answer from %s, sending again",
+            self.name,
+            self.transport,
         )
         self._transmit()
         self._arm_retransmission()
@@ -254,6 +270,7 @@ class Exchange:
 
     def _done(self) -> None:
         self.state = State.DONE
+        self._note(10, "done")
         self._close()
         self.ended(None)
 
@@ -261,6 +278,7 @@ class Exchange:
         if self.state is not State.RUNNING:
             return
         self.state = State.FAILED
+        self._note(10, "failed: %s", refused.reason)
         self._close()
         self.failed(refused)
         self.ended(refused.reason)
@@ -289,6 +307,17 @@ class Exchange:
     def _hinted(self) -> str:
         said = f"; the peer said {self.hint} (unauthenticated)" if self.hint else ""
         return f"{said}; {cause}" if (cause := self.probable_cause()) else said
+
+    def _note(self, level: int, template: str, *arguments: object) -> None:
+        """Tell those who debug exchanges what this one does."""
+        self.context.debug(
+            LogClass.EXCHANGE,
+            level,
+            f"%s: %s: {template}",
+            self.name,
+            self.exchange_type,
+            *arguments,
+        )
 
     # What each phase adds
 

@@ -128,6 +128,7 @@ class IpsecSas:
         began it.
         """
         others = self.generations(pair)
+        self._note(pair, "is there for %s, %d others for the same", pair.selector, len(others))
         self._index(pair)
         self._arm_lifetime(pair, lasting=lasting)
         succession.settle(pair, others, self._bury_later)
@@ -143,6 +144,13 @@ class IpsecSas:
         replaced = [other for other in others if other.replaced]
         for other in replaced[: max(0, len(others) + 1 - GENERATIONS)]:
             self.remove(other, tell_peer=True)
+
+    def _note(self, pair: IpsecSa, template: str, *arguments: object) -> None:
+        """Tell those who debug SAs what becomes of a pair."""
+        spis = pair.inbound.key.spi, pair.outbound.key.spi
+        self._context.debug(
+            LogClass.SA, 20, f"%s: SA in %08x out %08x {template}", pair.name, *spis, *arguments
+        )
 
     def _index(self, pair: IpsecSa) -> None:
         self._pairs[pair.inbound.key] = pair
@@ -218,6 +226,7 @@ class IpsecSas:
         return stays(old.inbound, heir.inbound) or stays(old.outbound, heir.outbound)
 
     def _activate(self, pair: IpsecSa) -> None:
+        self._note(pair, "carries the traffic")
         for other in self.generations(pair):
             other.active = other is pair
         pair.on_inbound = None
@@ -291,6 +300,7 @@ class IpsecSas:
         """Remove a pair; another of the same purpose, if any, carries the traffic on."""
         if self._pairs.pop(pair.inbound.key, None) is None:
             return
+        self._note(pair, "goes, the peer is %s", "told" if tell_peer else "not told")
         self._forget(pair)
         pair.timers.cancel_all()
         pair.on_inbound = None

@@ -11,7 +11,7 @@ from isakmpd.ike.context import Context
 from isakmpd.ike.grouped import Grouped
 from isakmpd.ike.ipsec_sas import RETRY_REKEY, soft_share
 from isakmpd.ike.liveness import Farewell, Liveness, LivenessOwner
-from isakmpd.ike.outputs import SendKeepalive
+from isakmpd.ike.outputs import LogClass, SendKeepalive
 from isakmpd.ike.phase1_notifies import lifetimes_after
 from isakmpd.ike.sa import IsakmpSa
 from isakmpd.wire.payloads import Notification
@@ -74,6 +74,7 @@ class IsakmpSas:
         """Take a new SA; of it and each that exists, one gives way."""
         sa.peer_key = self._owner.known_as(sa) or sa.peer_key
         others = self.like(sa)
+        self._note(sa, "is there, %d others with the peer", len(others))
         self._sas[sa.cookies] = sa
         self._by_section.add(sa.name, sa)
         self._by_peer.add(sa.peer_key, sa)
@@ -85,6 +86,13 @@ class IsakmpSas:
         replaced = [other for other in others if other.replaced]
         for other in replaced[: max(0, len(others) + 1 - GENERATIONS)]:
             self.remove(other, tell_peer=True)
+
+    def _note(self, sa: IsakmpSa, template: str, *arguments: object) -> None:
+        """Tell those who debug SAs what becomes of one."""
+        cookies = sa.initiator_cookie.hex(), sa.responder_cookie.hex()
+        self._context.debug(
+            LogClass.SA, 20, f"%s: ISAKMP SA %s %s {template}", sa.name, *cookies, *arguments
+        )
 
     def _bury_later(self, heir: IsakmpSa, old: IsakmpSa) -> None:
         if not succession.deletes(heir, old):
@@ -156,6 +164,7 @@ class IsakmpSas:
         """Remove an SA; IPsec SAs live on without it."""
         if self._sas.pop(sa.cookies, None) is None:
             return
+        self._note(sa, "goes, the peer is %s", "told" if tell_peer else "not told")
         self._by_section.remove(sa.name, sa)
         self._by_peer.remove(sa.peer_key, sa)
         sa.timers.cancel_all()

@@ -17,6 +17,10 @@ class Lifetimes:
     seconds: int | None = None
     kilobytes: int | None = None
 
+    def __str__(self) -> str:
+        limits = ((self.seconds, "s"), (self.kilobytes, "kB"))
+        return " or ".join(f"{limit} {unit}" for limit, unit in limits if limit) or "unlimited"
+
     def of(self, kind: LifeType) -> int | None:
         """Give the limit of one life type."""
         return self.seconds if kind == LifeType.SECONDS else self.kilobytes

@@ -15,7 +15,7 @@ async def initiator(x: Phase1Exchange) -> None:
     sa = phase1_proposal.offer(x.peer)
     reply = await Turn((sa, *x.vendor_ids()), steps.MM2, retransmit=True)
     x.learn_vendors(reply)
-    choice = phase1_proposal.check(reply.one(SecurityAssociation), x.peer)
+    choice = x.check(reply)
 
     own = OwnContribution.fresh(choice.group, x.entropy)
     reply = await Turn(
@@ -47,9 +47,7 @@ async def initiator(x: Phase1Exchange) -> None:
 async def responder(x: Phase1Exchange, first: Chain) -> None:
     """Answer a peer that begins an ISAKMP SA with main mode message ``first``."""
     x.learn_vendors(first)
-    answer, choice = phase1_proposal.choose(
-        first.one(SecurityAssociation), x.peer, longest_key=x.with_original
-    )
+    answer, choice = x.choose(first)
     sa_body = first.body_of(SecurityAssociation)
     del first  # a peer nobody knows yet can make it large
     message = await Turn((answer, *x.vendor_ids()), steps.MM3, retransmit=False)

@@ -227,6 +227,14 @@ class Negotiation:
             f"isakmpd: phase 1 done{role}: initiator id {initiator_id}, responder id "
             f"{responder_id}, src: {sa.transport.local} dst: {sa.transport.remote}"
         )
+        self.context.verbose(
+            "%s: ISAKMP SA %s %s with %s: %s",
+            sa.name,
+            sa.initiator_cookie.hex(),
+            sa.responder_cookie.hex(),
+            sa.transport.peer,
+            sa.choice,
+        )
         if sa.nat.detected:
             self.context.verbose(f"{sa.name}: {sa.nat}, ESP travels in UDP")
         self.isakmp_sas.add(sa)
@@ -311,6 +319,15 @@ class Negotiation:
         self.context.verbose(
             f"isakmpd: quick mode done{role}: src: {sa.inbound.key.destination} "
             f"dst: {sa.outbound.key.destination}"
+        )
+        self.context.verbose(
+            "%s: SA in %s out %s for %s: %s, life %s",
+            sa.name,
+            "+".join(f"{one.inbound.key.spi:08x}" for one in sa.bundle),
+            "+".join(f"{one.outbound.key.spi:08x}" for one in sa.bundle),
+            sa.selector,
+            sa.choice,
+            sa.choice.lifetimes,
         )
         for subject in (sa.name, sa.isakmp.name, str(sa.isakmp.transport.remote)):
             self.context.failures.over(subject)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isakmpd.ike import pre_shared_keys
+from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.pre_shared_keys import PeerKey
 from isakmpd.ike.refused import Refused
@@ -36,6 +37,9 @@ def accept(x: Phase1Exchange, identity: Identity, key: PeerKey) -> Identity:
     but where the section is many peers', not for a name that has a key of its own.
     """
     wanted = x.peer.remote_id
+    x.context.debug(
+        LogClass.NEGOTIATION, 40, "%s: the peer proves to be %s %s", x.name, identity.type, identity
+    )
     if wanted is not None and not wanted.same_subject(identity):
         raise Refused(
             f"the peer proves to be {identity.type} {identity}, expected "

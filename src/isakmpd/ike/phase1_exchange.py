@@ -14,6 +14,8 @@ from isakmpd.ike import (
     informational,
     nat_traversal,
     phase1_outcome,
+    phase1_proposal,
+    phase1_review,
     pre_shared_keys,
 )
 from isakmpd.ike.context import Context
@@ -39,7 +41,7 @@ from isakmpd.wire.numbers import (
     ExchangeType,
     NotifyType,
 )
-from isakmpd.wire.payloads import Chain, Notification, Payload
+from isakmpd.wire.payloads import Chain, Notification, Payload, SecurityAssociation
 from isakmpd.wire.vendor_ids import ORIGINALS, Vendor
 
 _UNKNOWABLE = 32  # octets of a key drawn at random
@@ -130,6 +132,23 @@ class Phase1Exchange(Exchange):
         """Note what the peer announces."""
         self.vendors = announcements.heard(message)
 
+    # Algorithms
+
+    def choose(self, first: Chain) -> tuple[SecurityAssociation, Phase1Choice]:
+        """Choose among what the initiator offers, with the answer; raises Refused."""
+        sa, longest = first.one(SecurityAssociation), self.with_original
+        review = phase1_review.Review(sa, self.peer, longest_key=longest)
+        self.context.debug(LogClass.NEGOTIATION, 30, "%s: is offered %s", self.name, review)
+        answer, choice = phase1_proposal.choose(sa, self.peer, longest_key=longest)
+        self.context.debug(LogClass.NEGOTIATION, 20, "%s: chooses %s", self.name, choice)
+        return answer, choice
+
+    def check(self, reply: Chain) -> Phase1Choice:
+        """Hold what the responder chose against our offer; raises Refused."""
+        choice = phase1_proposal.check(reply.one(SecurityAssociation), self.peer)
+        self.context.debug(LogClass.NEGOTIATION, 20, "%s: the peer chooses %s", self.name, choice)
+        return choice
+
     # Keys
 
     @property
@@ -201,7 +220,12 @@ class Phase1Exchange(Exchange):
             hmac_block=block,
             longest_key=self.with_original,
         )
+        self._show(self._keys)
         return self._keys
+
+    def _show(self, keys: Phase1Keys) -> None:
+        for label, octets in keys.labelled():
+            self.context.show_key(self.name, label, octets)
 
     # NAT traversal
 
@@ -223,6 +247,7 @@ class Phase1Exchange(Exchange):
         if dialect is not None:
             ends = [self._ends(choice, transport) for transport in (self.transport, *earlier)]
             self.nat = nat_traversal.detect(dialect.hashes(message), ends, dialect)
+            self.context.debug(LogClass.EXCHANGE, 40, "%s: NAT-T: %s", self.name, self.nat)
 
     def _ends(self, choice: Phase1Choice, transport: Transport) -> tuple[bytes, bytes]:
         cookies = self.initiator_cookie, self.responder_cookie

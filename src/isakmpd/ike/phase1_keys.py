@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from isakmpd.crypto.ciphers import Cbc
+from isakmpd.crypto.ciphers import Cbc, block_size
 from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK, PrfKind, digest, equal
 from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key
 from isakmpd.ike.framing import Sealing, Unproven
@@ -78,13 +79,27 @@ class Phase1Keys:
 
     def sealing(self) -> Sealing:
         """Make the cipher and the first IV: HASH(g^xi | g^xr), cut to one block."""
+        cipher = Cbc(self.choice.encryption, self._cipher_key())
+        return Sealing(cipher, self._iv()[: cipher.block_size])
+
+    def _cipher_key(self) -> bytes:
         choice = self.choice
-        octets = cipher_key(
+        return cipher_key(
             self.skeyid, choice.encryption, choice.key_length, longest=self.longest_key
         )
-        cipher = Cbc(choice.encryption, octets)
-        iv = digest(choice.hash, self.agreement.g_xi, self.agreement.g_xr)
-        return Sealing(cipher, iv[: cipher.block_size])
+
+    def _iv(self) -> bytes:
+        return digest(self.choice.hash, self.agreement.g_xi, self.agreement.g_xr)
+
+    def labelled(self) -> Iterator[tuple[str, bytes]]:
+        """Give every secret under the name that the RFC has for it, in the order of derivation."""
+        yield "g^xy", self.agreement.g_xy
+        yield "SKEYID", self.skeyid.skeyid
+        yield "SKEYID_d", self.skeyid.skeyid_d
+        yield "SKEYID_a", self.skeyid.skeyid_a
+        yield "SKEYID_e", self.skeyid.skeyid_e
+        yield "encryption key", self._cipher_key()
+        yield "IV", self._iv()[: block_size(self.choice.encryption)]
 
     def reads(self, header: Header, body: bytes, iv: bytes | None, *, from_initiator: bool) -> bool:
         """Tell whether a message proves these keys; ``iv`` unless it is the first sealed one."""

@@ -66,6 +66,13 @@ class Phase1Choice:
     lifetimes: Lifetimes
     told: Lifetimes = field(default=Lifetimes(), compare=False)  # limits the initiator must hear of
 
+    def __str__(self) -> str:
+        length = f" KEY_LENGTH {self.key_length}" if self.key_length else ""
+        return (
+            f"{self.encryption}{length} {self.hash} {self.authentication} {self.group}"
+            f", life {self.lifetimes}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -202,6 +209,15 @@ def choose(
                 nearest = differences
                 wanted = (_acceptable(offered, configured),)
     raise NoCommonTransform(peer.configuration, nearest or (), wanted)
+
+
+def nearest_differences(
+    transform: Transform, peer: Peer, *, longest_key: bool
+) -> tuple[Difference, ...]:
+    """List in what an offered transform differs from the nearest one the peer's section has."""
+    offered = _read(transform)
+    each = (_differences(offered, one, longest_key=longest_key) for one in peer.transforms)
+    return min(each, key=len, default=())
 
 
 def _acceptable(offered: _Offered, configured: Phase1Transform) -> SecurityAssociation:

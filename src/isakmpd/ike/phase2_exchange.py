@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from isakmpd.config.model import Connection
-from isakmpd.ike import ipsec, phase2_diagnosis
+from isakmpd.config.model import Connection, Suite
+from isakmpd.ike import ipsec, phase2_diagnosis, phase2_proposal, phase2_review, phase2_selection
 from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.connection_lookup import Asking, connection_meant
 from isakmpd.ike.context import Context
@@ -14,8 +14,10 @@ from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.framing import Sealing
 from isakmpd.ike.nat_traversal import Dialect
+from isakmpd.ike.outputs import LogClass
 from isakmpd.ike.phase2_alternatives import SPI_LENGTHS
 from isakmpd.ike.phase2_choice import Phase2Choice
+from isakmpd.ike.phase2_keys import KeySource
 from isakmpd.ike.phase2_transform import Circumstances
 from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
@@ -23,7 +25,7 @@ from isakmpd.ike.transport import Transport
 from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.numbers import EncapsulationMode, ExchangeType
 from isakmpd.wire.numbers import Protocol as SecurityProtocol
-from isakmpd.wire.payloads import Notification
+from isakmpd.wire.payloads import KeyExchange, Notification, SecurityAssociation
 
 DELETED_SPIS = 1024  # remembered while one quick mode runs
 
@@ -81,6 +83,7 @@ class Phase2Exchange(Exchange):
         self._spis: dict[SecurityProtocol, bytes] = {}  # ours, inbound
         self._installed: list[ipsec.SaKey] = []
         self._deleted: set[tuple[SecurityProtocol, int]] = set()
+        context.show_key(name, f"phase 2 IV, message ID {message_id:08x}", self.sealing.last_block)
 
     def begin_with(self, first: bytes) -> None:
         """Chain the IV on from the ciphertext of the peer's first message, opened already."""
@@ -132,6 +135,16 @@ class Phase2Exchange(Exchange):
         """Find the connection the peer means, which from now on names this exchange."""
         asking = self.asking(ids, translated=translated)
         connection = connection_meant(self.context.configuration, asking)
+        ours, theirs = ids
+        self.context.debug(
+            LogClass.NEGOTIATION,
+            30,
+            "%s: the peer wants %s to %s, which is connection %s",
+            self.name,
+            theirs,
+            ours,
+            connection.section,
+        )
         self.name = connection.section
         return connection
 
@@ -146,6 +159,38 @@ class Phase2Exchange(Exchange):
             translated=translated,
             assigned=self.owner.assigned_addresses(self.sa),
         )
+
+    def choose(
+        self, sa: SecurityAssociation, connection: Connection, key_exchange: KeyExchange | None
+    ) -> Phase2Choice:
+        """Choose among what the initiator offers; raises Refused."""
+        review = phase2_review.Review(sa, connection, self.circumstances)
+        self.context.debug(LogClass.NEGOTIATION, 30, "%s: is offered %s", self.name, review)
+        choice = phase2_selection.choose(
+            sa, connection, self.circumstances, key_exchange=key_exchange is not None
+        )
+        self._chosen(choice)
+        return choice
+
+    def check(self, sa: SecurityAssociation, suites: tuple[Suite, ...]) -> Phase2Choice:
+        """Hold what the responder chose against our offer; raises Refused."""
+        choice = phase2_proposal.check(sa, suites, self.circumstances)
+        self._chosen(choice)
+        return choice
+
+    def _chosen(self, choice: Phase2Choice) -> None:
+        who = "the peer chooses" if self.initiator else "chooses"
+        self.context.debug(LogClass.NEGOTIATION, 20, "%s: %s %s", self.name, who, choice)
+
+    def show_keys(self, source: KeySource, bundle: tuple[ipsec.SaPair, ...]) -> None:
+        """Log the keys of both directions for those who have asked for keys."""
+        if source.shared:
+            self.context.show_key(self.name, "g^xy", source.shared)
+        for one in bundle:
+            for sa in (one.outbound, one.inbound):
+                keys = sa.keys.encryption_key + sa.keys.authentication_key
+                label = f"KEYMAT of {sa.key.protocol} SPI {sa.key.spi:08x}"
+                self.context.show_key(self.name, label, keys)
 
     def warn_of(self, choice: Phase2Choice, connection: Connection) -> None:
         """Say that a choice is one that no suite describes."""

@@ -65,6 +65,19 @@ def choose(
     )
 
 
+def nearest_differences(
+    alternative: Alternative, connection: Connection, circumstances: Circumstances
+) -> list[str] | None:
+    """List in what an alternative differs from the nearest suite, None where a suite accepts it.
+
+    Nothing is listed where no suite has its protocols.
+    """
+    search = _Search(connection, circumstances, key_exchange=None)
+    if any(search.match(alternative, suite) is not None for suite in search.suites):
+        return None
+    return search.nearest
+
+
 def _acceptable(
     connection: Connection, circumstances: Circumstances
 ) -> tuple[SecurityAssociation, ...]:

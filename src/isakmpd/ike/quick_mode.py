@@ -13,7 +13,6 @@ from isakmpd.ike import (
     phase2_alternatives,
     phase2_keys,
     phase2_proposal,
-    phase2_selection,
     responder_lifetime,
     steps,
     suite_support,
@@ -67,7 +66,7 @@ async def initiator(
     )
     answer = reply.one(SecurityAssociation)
     x.peer_spi = phase2_alternatives.first_spi(answer)
-    choice = phase2_proposal.check(answer, suites, circumstances)
+    choice = x.check(answer, suites)
     choice = replace(choice, lifetimes=responder_lifetime.after_answer(choice, reply))
     ids = client_ids.returned(
         reply,
@@ -80,6 +79,7 @@ async def initiator(
     nr = read_nonce(reply)
     source = KeySource(x.sa.skeyid, _shared_secret(pair, reply), ni, nr)
     bundle = phase2_keys.sa_pairs(choice, spis, source, _protected(x, choice, ids, reply))
+    x.show_keys(source, bundle)
     x.check_unused(bundle)
     for one in bundle:
         await x.install(one.inbound)
@@ -98,12 +98,7 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
     translated = x.behind_nat and phase2_alternatives.only_transport_mode(offer)
     ids = client_ids.proposed(x.transport, first, translated=translated)
     connection = x.connection_for(ids, translated=translated)
-    choice = phase2_selection.choose(
-        offer,
-        connection,
-        x.circumstances,
-        key_exchange=first.first(KeyExchange) is not None,
-    )
+    choice = x.choose(offer, connection, first.first(KeyExchange))
     x.check_inner_addresses(choice, ids)
     x.warn_of(choice, connection)
     protected = _protected(x, choice, ids, first)
@@ -113,6 +108,7 @@ async def responder(x: Phase2Exchange, first: Chain) -> None:
     nr = new_nonce(x.entropy)
     source = KeySource(x.sa.skeyid, shared, ni, nr)
     bundle = phase2_keys.sa_pairs(choice, spis, source, protected)
+    x.show_keys(source, bundle)
     x.check_unused(bundle)
     for one in bundle:
         await x.install(one.inbound)  # before the answer leaves: the peer may send at once
