@@ -10,6 +10,7 @@ import pytest
 from isakmpd.config.bindings import AddElement, Change, RemoveSection, SetValue
 from isakmpd.daemon import lookups
 from isakmpd.daemon.configuration import LiveConfiguration, UnusableError
+from isakmpd.daemon.opener import Opener, open_ourselves
 from isakmpd.daemon.options import Options
 from tests.daemon.loopback import configuration
 
@@ -61,6 +62,83 @@ def test_without_any_file_the_defaults_apply(
     held = LiveConfiguration(Options(policy=False), lines.append)
     assert held.current.connections == {}
     assert lines == [f"{missing}: there is no such file, built-in defaults apply"]
+
+
+def no_rights(path: Path, flags: int) -> int:
+    """Open nothing, as for whoever may not read a file."""
+    del flags
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize(
+    ("mode", "opener", "reason"),
+    [
+        (0o640, open_ourselves, " has mode 0640 and may hold secrets, expected 0600: chmod 600 {}"),
+        (0o600, no_rights, ": Permission denied"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_no_start(
+    file: Path, monkeypatch: pytest.MonkeyPatch, named: bool, mode: int, opener: Opener, reason: str
+) -> None:
+    """Whether it is the default or named: nobody shall believe that it counts."""
+    monkeypatch.setattr("isakmpd.daemon.configuration.DEFAULT_CONFIGURATION", file)
+    file.chmod(mode)
+    options = Options(configuration_file=file if named else None, policy=False)
+    lines: list[str] = []
+    with pytest.raises(UnusableError) as refused:
+        LiveConfiguration(options, lines.append, opener)
+    assert str(refused.value) == f"{file}{reason.format(file)}"
+    assert lines == []
+
+
+def test_a_default_file_that_is_gone_leaves_the_last_good_one(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was there and is missing is a fault; what was never there is not."""
+    monkeypatch.setattr("isakmpd.daemon.configuration.DEFAULT_CONFIGURATION", file)
+    lines: list[str] = []
+    held = LiveConfiguration(Options(policy=False), lines.append)
+    before = held.current
+    file.unlink()
+    assert not held.reload()
+    assert held.current is before
+    assert lines == [f"{file}: there is no such file; the last good configuration stays in force"]
+
+
+def test_without_any_file_a_reload_voids_what_c_has_changed(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It rebuilds always: from defaults where there is no file, from one as soon as there is."""
+    text = file.read_text()
+    file.unlink()
+    monkeypatch.setattr("isakmpd.daemon.configuration.DEFAULT_CONFIGURATION", file)
+    held = LiveConfiguration(Options(policy=False), lambda _: None)
+    assert held.change(SetValue("General", "Retransmits", "9"))
+    assert held.settle()
+    assert held.reload()
+    assert held.bindings.get("General", "Retransmits") == "3"
+    file.touch(0o600)
+    file.write_text(text.replace("[General]", "[General]\nRetransmits= 7"))
+    assert held.reload()
+    assert held.current.general.retransmits == 7
+    assert list(held.current.connections) == ["link"]
+
+
+def test_the_directory_of_a_named_file_serves_the_defaults(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of one named from where the daemon was started, which it may leave."""
+    monkeypatch.chdir(file.parent)
+    options = Options(configuration_file=Path(file.name), policy=False)
+    held = LiveConfiguration(options, lambda _: None)
+    assert held.bindings.get("X509-certificates", "CA-directory") == f"{file.parent}/ca/"
+    assert held.bindings.get("General", "Policy-file") == f"{file.parent}/isakmpd.policy"
+    monkeypatch.chdir("/")
+    file.write_text(configuration("west", ("link", "other")))
+    assert held.reload()
+    assert list(held.current.connections) == ["link", "other"]
+    assert held.bindings.get("KeyNote", "Credential-directory") == f"{file.parent}/keynote/"
 
 
 def test_a_reload_takes_the_new_file(live: Live, file: Path) -> None:

@@ -123,8 +123,9 @@ class Reading:
     def rely(self, section: Section, tag: str, default: Default) -> None:
         """Note that a section lacks a tag, so that a default is used that was another."""
         used, original = default
-        text = f"{used} is used, where the original used {original}"
-        self.relied_on.setdefault(default, {})[section.key] = section.problem(tag, text)
+        missing = f"[{section.name}]:{tag} is missing"
+        text = f"{missing}: {used} is used, where the original used {original}"
+        self.relied_on.setdefault(default, {})[section.key] = Problem(*section.place(tag), text)
 
     def asked_of(self, name: str) -> Mapping[str, str]:
         """Give the tags that were asked of a section, by their lower case."""

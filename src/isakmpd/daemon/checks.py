@@ -73,7 +73,7 @@ def check(options: Options, checks: Sequence[Check] = CHECKS) -> Report:
     """Look at everything a daemon started with ``options`` would read and need."""
     file = options.configuration_file or DEFAULT_CONFIGURATION
     text, findings = _read(file, named=options.configuration_file is not None)
-    bindings = Bindings.parse(text or "", str(file))
+    bindings = Bindings.parse(text or "", str(file), str(file.absolute().parent))
     lookups = Lookups()
     configuration = read(
         bindings,

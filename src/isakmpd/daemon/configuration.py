@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from isakmpd.config.bindings import Bindings, Change
 from isakmpd.config.model import Configuration, General, Problem
@@ -40,6 +41,8 @@ class LiveConfiguration:
     the half of a change.
     """
 
+    HELD: Final = "what C commands have changed comes into force once this is mended"
+
     def __init__(
         self, options: Options, log: Callable[[str], None], opener: Opener = open_ourselves
     ) -> None:
@@ -47,6 +50,9 @@ class LiveConfiguration:
         self._options = options
         self._log = log
         self._opener = opener
+        # A daemon may change its directory.
+        self._path = (options.configuration_file or DEFAULT_CONFIGURATION).absolute()
+        self._needs_file = options.configuration_file is not None
         self._told: set[Problem] = set()
         self.held: tuple[Problem, ...] = ()  # the faults that keep changes from coming into force
         self.bindings = self._in_force = self._load()
@@ -129,21 +135,23 @@ class LiveConfiguration:
     def tell_held(self) -> None:
         """Log why the changes so far are not in force, each reason once."""
         if self._tell(self.held):
-            self._log("what C commands have changed comes into force once this is mended")
+            self._log(self.HELD)
 
     def _load(self) -> Bindings:
-        named = self._options.configuration_file
-        path = named or DEFAULT_CONFIGURATION
+        """Read the file; only one that nobody named and that was never there may be missing."""
+        path = self._path
         try:
             text = read_secret_file(path, self._opener).decode("utf-8", "surrogateescape")
         except FileNotFoundError as problem:
-            if named is not None:
+            if self._needs_file:
                 raise UnusableError(f"{path}: there is no such file") from problem
             self._log(f"{path}: there is no such file, built-in defaults apply")
             text = ""
         except (OSError, UnsafeFileError) as problem:
             raise UnusableError(sentence(problem, path)) from problem
-        return Bindings.parse(text, str(path))
+        else:
+            self._needs_file = True
+        return Bindings.parse(text, str(path), str(path.parent))
 
     def _read(self, bindings: Bindings, lookups: Lookups) -> Configuration:
         return read(
