@@ -1,5 +1,6 @@
 """The daemon of this project, run in a namespace and driven as an administrator would."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,6 +13,20 @@ from lab.deadline import TooLateError, until
 from lab.namespace import CommandError, Namespace
 
 PROGRAM = Path(sys.executable).parent / "isakmpd"
+
+
+def children_of(process: int) -> list[int]:
+    """List the children of a process."""
+    found = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for children in found for child in children.read_text().split()]
+
+
+def alive(process: int) -> bool:
+    """Tell whether a process runs; a zombie, which waits to be counted, does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Isakmpd:
@@ -70,10 +85,16 @@ class Isakmpd:
 
     @property
     def pid(self) -> int:
-        """Return the process ID of the running isakmpd."""
+        """Return the process ID of the running isakmpd: that of its monitor."""
         if self._process is None:
             raise CommandError(f"isakmpd of {self.namespace.label} is not running")
         return self._process.pid
+
+    @property
+    def child(self) -> int:
+        """Return the process ID of the process that negotiates."""
+        (only,) = children_of(self.pid)
+        return only
 
     def stop(self) -> int:
         """Stop the daemon by `Q` and return its exit status; raises TooLateError after 15 s."""
@@ -88,16 +109,23 @@ class Isakmpd:
         try:
             return process.wait(timeout=15)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._process = process
+            self.kill()
             raise TooLateError(f"isakmpd {self.namespace.label} does not stop") from None
 
     def kill(self) -> None:
-        """End the daemon as a crash would: nobody is told, nothing is cleaned."""
+        """End the daemon as a crash of all its processes would: nobody is told, nothing is cleaned.
+
+        One kill(2) for the group: a process that outlived the other would clean up after it.
+        """
         process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
+        if process is None:
+            return
+        everything = [process.pid, *children_of(process.pid)]
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        until(lambda: not any(map(alive, everything)), 15, f"{self.namespace.label} to be dead")
 
     def restart(self) -> None:
         """Kill the daemon and start it anew."""

@@ -65,6 +65,14 @@ def open_command_source(path: Path, files: Files = OWN_FILES) -> CommandSource:
     return CommandSource(descriptor, path, files)
 
 
+def remove_unread_fifo(path: Path, files: Files = OWN_FILES) -> None:
+    """Remove a FIFO whose reader has died; anything else, and one that is read, stays."""
+    with contextlib.suppress(OSError):
+        found = path.lstat()
+        if stat.S_ISFIFO(found.st_mode) and not _has_reader(path, files):
+            files.remove(path, identity_of(found))
+
+
 def _make_way(path: Path, files: Files) -> None:
     try:
         found = path.lstat()

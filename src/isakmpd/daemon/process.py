@@ -1,71 +1,127 @@
-"""Run the daemon as a process: in the foreground, or detached once it has really started."""
+"""Run the daemon as processes: a monitor and its daemon, in the foreground, or detached once the
+daemon has really started.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from collections.abc import Callable
 
-from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.fifo import STANDARD_INPUT
-from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.monitor import monitored
+from isakmpd.daemon.notices import NoticeSender
 from isakmpd.daemon.options import Options
-from isakmpd.daemon.service import Service, StartError
-from isakmpd.daemon.sinks import DescriptorSink, SyslogSink, TwoSinks
+from isakmpd.daemon.run_directory import RunDirectory
+from isakmpd.daemon.run_files import RunFileError, RunPaths
+from isakmpd.daemon.service_manager import ServiceManager
+from isakmpd.daemon.sinks import DescriptorSink, Severity, Sink, SyslogSink, TwoSinks, deliver
 
 
 def run(options: Options) -> int:
-    """Run until told to stop; the exit status is 0, or 1 when starting failed."""
+    """Run until told to stop; the exit status is 0, 1 when starting failed, or that of an end
+    nobody asked for.
+    """
     _fill_standard_descriptors()
+    manager = ServiceManager.from_environment(os.environ, os.getpid())
     if options.foreground:
-        log = DaemonLog(DescriptorSink(), LogLevels(), options.verbose)
-        return _serve(options, log, lambda: None)
-    return _detach(options)
+        return _Processes(options, manager, DescriptorSink()).run(lambda: None)
+    return _detach(options, manager)
 
 
-def _serve(options: Options, log: DaemonLog, ready: Callable[[], None]) -> int:
-    loop = asyncio.new_event_loop()
-    service = Service(options, loop, log)
-    loop.set_exception_handler(service.failed)
-    try:
-        service.start()
-    except StartError as problem:
-        log.fatal(f"isakmpd: {problem}")
-        loop.close()
-        return 1
-    try:
-        ready()
-        loop.run_forever()
-    finally:
-        service.close()
-        loop.close()
-        # All is given back: a second signal shall not turn this into a failure.
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
-            signal.signal(number, signal.SIG_IGN)
-        log("isakmpd: exit")
-    return 0
-
-
-def _detach(options: Options) -> int:
-    """Fork; the parent stays until the child has started, so that its status tells the truth."""
+def _detach(options: Options, manager: ServiceManager) -> int:
+    """Fork; this process stays until the daemon has started, so that its status tells the truth."""
     reader, writer = os.pipe()
-    if os.fork():
+    monitor = os.fork()
+    if monitor:
         os.close(writer)
-        started = os.read(reader, 1)
-        return 0 if started else 1
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if os.read(reader, 1):
+            return 0
+        status = os.waitstatus_to_exitcode(os.waitpid(monitor, 0)[1])
+        return status if status >= 0 else 128 - status
     os.close(reader)
     os.setsid()
     syslog = SyslogSink()
-    log = DaemonLog(TwoSinks(DescriptorSink(), syslog), LogLevels(), options.verbose)
+    processes = _Processes(options, manager, TwoSinks(DescriptorSink(), syslog), syslog, writer)
 
     def ready() -> None:
-        log.sink = syslog
-        _let_go_of_terminal(keep_input=options.fifo == STANDARD_INPUT)
+        processes.let_go(keep_input=False)
         os.write(writer, b"1")
         os.close(writer)
 
-    return _serve(options, log, ready)
+    return processes.run(ready)
+
+
+class _Processes:
+    """Say what monitor and daemon have in common."""
+
+    def __init__(
+        self,
+        options: Options,
+        manager: ServiceManager,
+        sink: Sink,
+        lasting: Sink | None = None,
+        told: int | None = None,
+    ) -> None:
+        """Name where lines go, where they go once detached, and what the monitor alone holds."""
+        self._options = options
+        self._manager = manager
+        self._sink = sink
+        self._lasting = lasting
+        self._told = told
+
+    def run(self, ready: Callable[[], None]) -> int:
+        """Take the run directory, and be first the monitor, then the daemon, too."""
+        options = self._options
+        paths = RunPaths.under(
+            options.run_directory,
+            fifo=options.fifo,
+            pid=options.pid_file,
+            report=options.report_file,
+            capture=options.capture_file,
+        )
+        try:
+            self._place = RunDirectory(options.run_directory, paths)
+        except RunFileError as problem:
+            self._say(Severity.FATAL, f"isakmpd: {problem}")
+            return 1
+        return monitored(self._work, self._place, self._manager, self._say, ready)
+
+    def let_go(self, *, keep_input: bool) -> None:
+        """Let go of the terminal, once whoever started the daemon need not read on."""
+        if self._lasting is None:
+            return
+        self._sink = self._lasting
+        os.chdir("/")
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2)[keep_input:]:
+            os.dup2(null, descriptor)
+        os.close(null)
+
+    def _say(self, severity: Severity, text: str) -> None:
+        deliver(self._sink, severity, "Default", text)
+
+    def _work(self, notices: NoticeSender) -> int:
+        """Be the daemon's process."""
+        if self._told is not None:
+            os.close(self._told)
+        # Not before: what the daemon needs would make the monitor three times as large.
+        from isakmpd.daemon.serving import Serving  # noqa: PLC0415
+
+        serving = Serving(
+            self._options,
+            self._sink,
+            notices,
+            place=self._place,
+            beat_interval=self._manager.beat_interval,
+        )
+
+        def ready() -> None:
+            self.let_go(keep_input=self._options.fifo == STANDARD_INPUT)
+            serving.log.sink = self._sink
+
+        return serving.run(ready)
 
 
 def _fill_standard_descriptors() -> None:
@@ -73,11 +129,3 @@ def _fill_standard_descriptors() -> None:
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
-
-
-def _let_go_of_terminal(*, keep_input: bool) -> None:
-    os.chdir("/")
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2)[keep_input:]:
-        os.dup2(null, descriptor)
-    os.close(null)

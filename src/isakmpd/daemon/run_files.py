@@ -19,6 +19,7 @@ from isakmpd.privsep.files import NotOursError, identity_of
 DEFAULT_RUN_DIRECTORY: Final = Path("/var/run")
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
+_LONGEST_PID: Final = 12  # octets
 
 
 class RunFileError(Exception):
@@ -120,6 +121,16 @@ def write_whole(path: Path, text: str, mode: int = PRIVATE, files: Files = OWN_F
 def write_pid(path: Path, process_id: int, files: Files = OWN_FILES) -> None:
     """Write the process ID and a newline, for everybody to read; raises RunFileError."""
     write_whole(path, f"{process_id}\n", PUBLIC, files)
+
+
+def read_pid(path: Path, files: Files = OWN_FILES) -> int | None:
+    """Read a process ID file; None for none, and for anything else than a process ID."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = files.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            number = int(file.read(_LONGEST_PID))
+            return number if number > 0 else None
+    return None
 
 
 def remove_pid(path: Path, process_id: int, files: Files = OWN_FILES) -> None:

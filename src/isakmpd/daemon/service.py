@@ -22,17 +22,11 @@ from isakmpd.daemon.data_plane import DataPlane, Surroundings
 from isakmpd.daemon.engine_loop import EngineLoop, Outlets, internal_error
 from isakmpd.daemon.fifo import FifoError, open_command_source
 from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.notices import Notice, Notices, unheard
 from isakmpd.daemon.opener import DaemonFiles
 from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.pending_changes import PendingChanges
-from isakmpd.daemon.run_files import (
-    RunFileError,
-    RunLock,
-    RunPaths,
-    remove_pid,
-    write_pid,
-    write_whole,
-)
+from isakmpd.daemon.run_files import RunFileError, RunPaths, write_whole
 from isakmpd.daemon.sentence import sentence
 from isakmpd.daemon.sinks import time_stamp
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
@@ -51,12 +45,21 @@ class StartError(Exception):
 
 
 class Service:
-    """Be the daemon in one process."""
+    """Be all of the daemon but what its monitor does for it: take the run directory, note the
+    process ID, tell the service manager.
+    """
 
-    def __init__(self, options: Options, loop: asyncio.AbstractEventLoop, log: DaemonLog) -> None:
+    def __init__(
+        self,
+        options: Options,
+        loop: asyncio.AbstractEventLoop,
+        log: DaemonLog,
+        notices: Notices = unheard,
+    ) -> None:
         self._options = options
         self._loop = loop
         self._log = log
+        self._notices = notices
         self._open_things = ExitStack()
         self.leaving = False
         self._began = loop.time()
@@ -93,8 +96,6 @@ class Service:
         choice = self._chosen_stack()
         self._log(choice.sentence)
         self._stack_at_start = choice.kind
-        lock = RunLock(options.run_directory)
-        closing.callback(lock.release)
         source = open_command_source(self.paths.fifo, self._files)
         closing.callback(source.close)
         entropy = self._entropy()
@@ -102,9 +103,9 @@ class Service:
         closing.callback(self._stack.close)
         self._udp = self._open_sockets()
         closing.callback(self._udp.close)
-        write_pid(self.paths.pid, os.getpid(), self._files)
-        closing.callback(remove_pid, self.paths.pid, os.getpid(), self._files)
-        self._capture = capture = PacketCapture(self.paths.capture, self._log, time.time, self._files.open)
+        self._capture = capture = PacketCapture(
+            self.paths.capture, self._log, time.time, self._files.open
+        )
         closing.callback(capture.stop)
         if options.capture:
             capture.start()
@@ -222,6 +223,13 @@ class Service:
 
     def reinitialize(self) -> bool:
         """Read the configuration anew; a faulty one changes nothing, and False tells of it."""
+        self._notices(Notice.RELOADING)
+        try:
+            return self._read_anew()
+        finally:
+            self._notices(Notice.READY, self.status())
+
+    def _read_anew(self) -> bool:
         if not self._configuration.reload():
             return False
         self._pending.forget()
@@ -266,6 +274,13 @@ class Service:
             log_levels=self._log.levels.by_class,
         )
 
+    def status(self) -> str:
+        """Tell in half a sentence how the daemon fares."""
+        configured = len(self._configuration.current.connections)
+        return (
+            f"{self.engine.up} of {configured} connections up, {self._stack_at_start.value} stack"
+        )
+
     def write_report(self) -> bool:
         """Write the report file; False, and a line in the log, if that cannot be done."""
         lines = report_lines(
@@ -289,6 +304,7 @@ class Service:
             return
         self.leaving = True
         self._log("isakmpd: shutting down...")
+        self._notices(Notice.STOPPING, "shutting down")
         self.running.run(self.engine.shutdown, self.now())
         self._loop.stop()
 

@@ -79,3 +79,13 @@ class TwoSinks:
         self._lasting.write(severity, label, text)
         with contextlib.suppress(OSError):
             self._terminal.write(severity, label, text)
+
+
+def deliver(sink: Sink, severity: Severity, label: str, text: str) -> None:
+    """Write one line to a sink, or to syslog when the sink cannot take it; nothing is raised."""
+    try:
+        sink.write(severity, label, text)
+    except (OSError, ValueError):
+        # stderr is gone or full: syslog is the last one left to tell.
+        with contextlib.suppress(OSError, ValueError):
+            SyslogSink().write(severity, label, text)

@@ -253,6 +253,12 @@ class Engine:
         return self._negotiation.connections.on_demand(name)
 
     @property
+    def up(self) -> int:
+        """Count the configured connections that have IPsec SAs."""
+        named = {pair.name for pair in self._negotiation.ipsec_sas}
+        return len(named & self._context.configuration.connections.keys())
+
+    @property
     def unanswered(self) -> int:
         """Count the requests the IPsec stack has yet to answer."""
         return self._context.waiting
