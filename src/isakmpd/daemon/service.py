@@ -33,7 +33,7 @@ from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.entropy import Entropy, SeededEntropy
 from isakmpd.ike.transport import Transport
-from isakmpd.ipsec.choice import Choice, StackKind, choose_stack
+from isakmpd.ipsec.choice import Choice, StackKind, acquire_only_sentence, choose_stack
 from isakmpd.ipsec.none import NoStack
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp, Privileged
@@ -64,6 +64,7 @@ class Service:
         self.leaving = False
         self._began = loop.time()
         self.running = EngineLoop(loop, log)
+        self._ports = Ports(options.port, options.nat_t_port if options.nat_traversal else None)
         self.paths = RunPaths.under(
             options.run_directory,
             fifo=options.fifo,
@@ -95,6 +96,7 @@ class Service:
         self._apply_log_settings()
         choice = self._chosen_stack()
         self._log(choice.sentence)
+        self._say_what_flags_do(choice.kind)
         self._stack_at_start = choice.kind
         source = open_command_source(self.paths.fifo, self._files)
         closing.callback(source.close)
@@ -117,6 +119,9 @@ class Service:
             listens_on=self._udp.listens_on,
             ike_port=options.port,
             nat_t_port=options.nat_t_port,
+            nat_traversal=options.nat_traversal,
+            acquire_only=options.acquire_only,
+            send_deletes=not options.standby,
             capabilities=self._stack.capabilities,
         )
         self.running.attach(self.engine, Outlets(self._udp, self._stack, capture))
@@ -135,6 +140,21 @@ class Service:
     def _chosen_stack(self) -> Choice:
         wanted = self._configuration.current.general.ipsec_stack
         return choose_stack(wanted, kernel_takes_part=self._options.kernel_takes_part)
+
+    def _say_what_flags_do(self, kind: StackKind) -> None:
+        options = self._options
+        if options.acquire_only or self._configuration.current.general.acquire_only:
+            decides = "-a" if options.acquire_only else "[General]:Acquire-Only"
+            self._log(f"{decides}: {acquire_only_sentence(kind)}")
+        if options.standby:
+            self._log("-S: passive until M active, and without Deletes at the end")
+        if not options.nat_traversal:
+            self._log("-T: NAT traversal is neither offered nor accepted")
+        if options.local_port is not None:
+            self._log(
+                f"-P {options.local_port} does nothing: what isakmpd begins leaves from port"
+                f" {options.port}, too"
+            )
 
     def _entropy(self) -> Entropy:
         if self._options.seed is None:
@@ -155,7 +175,7 @@ class Service:
             self._log,
             self._send_udp_esp,
             entropy=entropy,
-            udp_ports=(options.port, options.nat_t_port),
+            udp_ports=self._ports.all(),
             families=options.families,
         )
         try:
@@ -178,9 +198,8 @@ class Service:
             receivers = Receivers(
                 self.running.received, stack.receive_udp_esp, self.running.unreachable
             )
-        ports = Ports(options.port, options.nat_t_port)
         udp = UdpSockets(
-            bind, receivers, self._loop, self._log, ports=ports, families=options.families
+            bind, receivers, self._loop, self._log, ports=self._ports, families=options.families
         )
         failures = udp.listen(self._configuration.current.general.listen_on)
         if failures:
