@@ -24,7 +24,7 @@ HERE = "C set [late-here]:ID-type=IPV4_ADDR\nC set [late-here]:Address=10.9.0.1"
 @pytest.fixture
 def west(tmp_path: Path) -> Iterator[InTest]:
     """A daemon whose peer does not answer."""
-    with in_test(tmp_path, configuration("west", up=False)) as west:
+    with in_test(tmp_path, configuration("west", up=False), verbose=False) as west:
         west.until(lambda: west.service.engine)
         yield west
 
@@ -88,9 +88,10 @@ def test_a_reload_forgets_unfinished_changes(west: InTest, monkeypatch: pytest.M
     west.loop.call_later(0.3, west.loop.stop)
     west.loop.run_forever()
     assert known(west) == {"link"}
-    assert since_start(west) == []
+    (line,) = since_start(west)
+    assert line == "isakmpd: the configuration is read anew, 1 connections and 1 peers"
     west.command("c nowhere")
-    assert since_start(west) == ["ui_connect: there is no connection or peer nowhere"]
+    assert since_start(west)[1:] == ["ui_connect: there is no connection or peer nowhere"]
 
 
 def test_a_result_that_cannot_be_written_is_told(west: InTest, tmp_path: Path) -> None:
@@ -105,18 +106,33 @@ def test_a_result_that_cannot_be_written_is_told(west: InTest, tmp_path: Path) -
     assert precious.read_text() == "kept"
 
 
-def test_a_mode_of_another_version_is_told(west: InTest) -> None:
-    """Rather than ignored."""
-    west.command("M passive")
-    assert since_start(west) == ["ui_setmode: M is not supported by this version"]
+def test_a_passive_daemon_says_so_and_begins_nothing(west: InTest) -> None:
+    """And what it was asked for meanwhile begins with M active."""
+    for command, line in (
+        ("M passive", "ui_setmode: switching to passive mode"),
+        ("M passive", "ui_setmode: already in passive mode"),
+        ("c link", 'ui_connect: setup connection "link", which begins once "M active" says so'),
+        ("c east", 'ui_connect: phase 1 with east does not begin: "M active" has to be said first'),
+    ):
+        west.command(command)
+        assert since_start(west)[-1] == line
+    assert exchanges(west) == 0
+    west.command("M active")
+    assert since_start(west)[-1] == "ui_setmode: switching to active mode"
+    west.until(lambda: exchanges(west) == 1)
+
+
+def exchanges(west: InTest) -> int:
+    """Count what is under way."""
+    return len(west.service.engine.snapshot(west.service.now()).exchanges)
 
 
 def test_another_stack_takes_a_restart(tmp_path: Path) -> None:
     """The tunnel that is would not survive; the daemon says so and goes on."""
     text = configuration("west", (), general="IPsec-stack= none")
     with in_test(tmp_path, text, kernel_takes_part=True) as west:
-        west.command("C set [General]:IPsec-stack=userspace force\nS")
-        assert west.log[-1] == "[General]:IPsec-stack has changed; that takes a restart"
+        west.command("C set [General]:IPsec-stack=userspace force\nD T")
+        assert "[General]:IPsec-stack has changed; that takes a restart" in west.log
 
 
 def test_levels_of_the_file_change_with_the_file_alone(tmp_path: Path) -> None:

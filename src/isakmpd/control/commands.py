@@ -1,4 +1,4 @@
-"""Read the commands an administrator writes to the FIFO, one a line.
+"""Read one command of an administrator's.
 
 Each has its first letter, the name its errors are logged under and a shape; scripts know the
 errors by ``ui_NAME: command "LINE" malformed``, and people by what follows.
@@ -44,6 +44,11 @@ class TeardownAll:
 @dataclass(frozen=True, slots=True)
 class ShowSas:
     """``S``: write what is known of every SA to the result file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStatus:
+    """``s``: write the status to the result file, as JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +114,19 @@ class DeleteSa:
     responder_cookie: bytes
     message_id: int | None
 
+    @property
+    def cookies(self) -> str:
+        """Print both cookies in hexadecimal."""
+        return (self.initiator_cookie + self.responder_cookie).hex()
+
+    @property
+    def number(self) -> str:
+        """Print the message ID in hexadecimal, ``-`` for phase 1."""
+        return "-" if self.message_id is None else f"{self.message_id:08x}"
+
     def not_found(self) -> str:
         """Say that no such SA exists, as the original does."""
-        cookies = (self.initiator_cookie + self.responder_cookie).hex()
-        message_id = "-" if self.message_id is None else f"{self.message_id:08x}"
-        return f'ui_delete: command "d {cookies} {message_id}" found no SA'
+        return f'ui_delete: command "d {self.cookies} {self.number}" found no SA'
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +136,12 @@ class SetMode:
     active: bool
 
 
-Command = (
+Plain = (
     Connect
     | Teardown
     | TeardownAll
     | ShowSas
+    | ShowStatus
     | Report
     | Reinitialize
     | Shutdown
@@ -150,11 +164,25 @@ class BadCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Tagged:
+    """``? TOKEN COMMAND``: carry it out and write what came of it to the answer file of TOKEN.
+
+    ``token`` is in lower case.
+    """
+
+    token: str
+    command: Plain | BadCommand
+
+
+Command = Plain | Tagged
+
+
+@dataclass(frozen=True, slots=True)
 class _Form:
     """Describe one way to write a command: a pattern of its whole line and what that means."""
 
     pattern: re.Pattern[str]
-    build: Callable[[re.Match[str]], Command]
+    build: Callable[[re.Match[str]], Plain]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +194,7 @@ class _Letter:
     forms: tuple[_Form, ...]
 
 
-def _form(pattern: str, build: Callable[[re.Match[str]], Command]) -> _Form:
+def _form(pattern: str, build: Callable[[re.Match[str]], Plain]) -> _Form:
     return _Form(re.compile(pattern, re.ASCII), build)
 
 
@@ -215,7 +243,7 @@ _LETTERS: Final = {
         (
             _change("set", rf"{_SECTION}{_BINDING}(?P<force>\s+\S+)?", _set_value),
             _change("add", rf"{_SECTION}{_BINDING}(?:\s+\S+)?", _add_element),
-            _change("rmv", rf"{_SECTION}{_BINDING}", _remove_element),
+            _change("rmv", rf"{_SECTION}{_BINDING}(?:\s+\S+)?", _remove_element),
             _change("rm", rf"{_SECTION}{_TAG}", _remove_tag),
             _change("rms", _SECTION, _remove_section),
             _form(rf"C\s+(?i:get)\s+{_SECTION}{_TAG}", lambda m: GetValue(m["section"], m["tag"])),
@@ -238,19 +266,21 @@ _LETTERS: Final = {
     "M": _Letter(
         "setmode",
         "M active or M passive",
-        (_form(r"M\s+(active|passive)", lambda m: SetMode(m[1] == "active")),),
+        # The original compares a prefix.
+        (_form(r"M\s+(active|passive)\S*", lambda m: SetMode(m[1] == "active")),),
     ),
     "p": _Letter(
         "packetlog",
         "p on, p on=PATH or p off",
         (
-            _form(r"p\s+on(?:=(\S+))?", lambda m: StartCapture(m[1])),
-            _form(r"p\s+off", lambda _: StopCapture()),
+            _form(r"p\s+(?i:on)(?:=(\S+))?", lambda m: StartCapture(m[1])),
+            _form(r"p\s+(?i:off)", lambda _: StopCapture()),
         ),
     ),
     "Q": _Letter("shutdown_daemon", "Q", (_form("Q", lambda _: Shutdown()),)),
     "r": _Letter("report", "r", (_form("r", lambda _: Report()),)),
     "R": _Letter("reinit", "R", (_form("R", lambda _: Reinitialize()),)),
+    "s": _Letter("status", "s", (_form("s", lambda _: ShowStatus()),)),
     "S": _Letter("report_sa", "S", (_form("S", lambda _: ShowSas()),)),
     "t": _Letter(
         "teardown",
@@ -261,9 +291,24 @@ _LETTERS: Final = {
 }
 
 
+_TAGGED: Final = re.compile(r"\?\s+([0-9a-fA-F]{8,32})\s+(\S.*)", re.ASCII)
+
+
 def parse(line: str) -> Command | BadCommand:
     """Read one line without its newline."""
     command = line.rstrip()
+    if not command.startswith("?"):
+        return _plain(command)
+    match = _TAGGED.fullmatch(command)
+    if match is None or match[2].startswith("?"):
+        return BadCommand(
+            f'ui_answer: command "{_without_value(command)}" malformed,'
+            " expected ? TOKEN COMMAND, TOKEN of 8 to 32 hexadecimal digits"
+        )
+    return Tagged(match[1].lower(), _plain(match[2]))
+
+
+def _plain(command: str) -> Plain | BadCommand:
     letter = _LETTERS.get(command[:1])
     if letter is None:
         known = " ".join(_LETTERS)
@@ -283,49 +328,4 @@ def parse(line: str) -> Command | BadCommand:
 def _without_value(command: str) -> str:
     """Keep what may be a passphrase out of the log."""
     before, sign, _ = command.partition("=")
-    return f"{before}=..." if sign and command[0] == "C" else command
-
-
-class CommandStream:
-    """Cut what comes out of the FIFO into lines and read each, however the octets arrive."""
-
-    LONGEST_LINE: Final = 4096
-
-    def __init__(self) -> None:
-        self._begun = bytearray()
-        self._overlong = False
-
-    def feed(self, octets: bytes) -> list[Command | BadCommand]:
-        """Take octets and read every line they complete; blank lines mean nothing."""
-        *ended, begun = octets.split(b"\n")
-        found = [self._end(piece) for piece in ended]
-        self._begin(begun)
-        return [one for one in found if one is not None]
-
-    def _end(self, piece: bytes) -> Command | BadCommand | None:
-        self._begin(piece)
-        line, overlong = bytes(self._begun), self._overlong
-        self._begun.clear()
-        self._overlong = False
-        if overlong:
-            return BadCommand(
-                f"ui_handle_messages: a line longer than {self.LONGEST_LINE} octets is ignored"
-            )
-        return _read(line) if line.strip() else None
-
-    def _begin(self, piece: bytes) -> None:
-        if len(self._begun) + len(piece) > self.LONGEST_LINE:
-            self._overlong = True
-            self._begun.clear()
-        else:
-            self._begun += piece
-
-
-def _read(line: bytes) -> Command | BadCommand:
-    try:
-        text = line.decode()
-    except UnicodeDecodeError:
-        text = "\0"
-    if not text.rstrip().replace("\t", " ").isprintable():
-        return BadCommand("ui_handle_messages: a line that is not text is ignored")
-    return parse(text)
+    return f"{before}=..." if sign and command[:1] in "C?" else command

@@ -7,11 +7,14 @@ import signal
 from collections import deque
 from typing import Final
 
-from isakmpd.control.commands import BadCommand, Command, CommandStream
-from isakmpd.daemon.commands import Commands, Daemon
+from isakmpd.control.command_stream import CommandStream
+from isakmpd.control.commands import BadCommand, Command, Tagged
+from isakmpd.daemon.answers import Answers
+from isakmpd.daemon.commands import Commands, Daemon, Outcome
 from isakmpd.daemon.engine_loop import EngineLoop
 from isakmpd.daemon.fifo import CommandSource
 from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.run_files import RunFileError
 
 TURN: Final = 0.02  # seconds commands may take before packets and timers have their turn
 
@@ -23,6 +26,7 @@ class Administrator:
         self,
         daemon: Daemon,
         commands: Commands,
+        answers: Answers,
         source: CommandSource,
         running: EngineLoop,
         loop: asyncio.AbstractEventLoop,
@@ -30,6 +34,7 @@ class Administrator:
     ) -> None:
         self._daemon = daemon
         self._commands = commands
+        self._answers = answers
         self._source = source
         self._running = running
         self._loop = loop
@@ -72,9 +77,27 @@ class Administrator:
             if self._loop.time() >= until:
                 self._loop.call_soon(self._run)
                 return
-            self._running.run(self._commands.run, self._unread.popleft())
+            self._carry_out(self._unread.popleft())
         if not self._ended and not self._daemon.leaving:
             self._hear()
+
+    def _carry_out(self, command: Command | BadCommand) -> None:
+        if not isinstance(command, Tagged):
+            self._running.run(self._commands.run, command)
+            return
+        outcomes: list[Outcome] = []  # none where a fault of ours ends the command
+        with self._log.heard() as lines:
+            self._running.run(
+                lambda: outcomes.append(self._commands.run_for_answer(command.command))
+            )
+        outcome = outcomes[0] if outcomes else Outcome(False)
+        lines += (line for line in outcome.held if line not in lines)
+        try:
+            self._answers.write(
+                command.token, ok=outcome.ok, lines=lines, result=outcome.result or ""
+            )
+        except RunFileError as problem:
+            self._log.error(str(problem))
 
     def _hung_up(self) -> None:
         self._log("SIGHUP received")

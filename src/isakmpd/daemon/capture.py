@@ -52,6 +52,11 @@ class PacketCapture:
         """Tell whether messages are written."""
         return self._descriptor is not None
 
+    @property
+    def writing_to(self) -> Path | None:
+        """Name the file messages are written to, None while none are."""
+        return self._path if self.active else None
+
     def start(self, path: Path | None = None) -> None:
         """Begin to write, without a path to the file used last."""
         if self._descriptor is not None:

@@ -42,6 +42,11 @@ class PendingChanges:
         else:
             self._arm(PATIENCE, self._configuration.tell_held)
 
+    def forget(self) -> None:
+        """Wait for nothing any more: the configuration has been read anew."""
+        self._pending = False
+        self._arm(None)
+
     def _arm(self, wait: float | None, act: Callable[[], None] | None = None) -> None:
         if self._timer is not None:
             self._timer.cancel()

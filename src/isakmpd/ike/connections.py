@@ -98,7 +98,7 @@ class Connections:
         """Begin a connection that a packet wants, unless it failed a little while ago."""
         connection = self._context.configuration.connections.get(name)
         watched = self._watched.get(name)
-        if connection is None or watched is None or watched.kept_up:
+        if connection is None or watched is None or watched.kept_up or not self._context.active:
             return
         if self._context.now < watched.not_before:
             self._context.debug(
@@ -110,6 +110,17 @@ class Connections:
         elif not self._owner.is_up(name) and not self._owner.is_negotiating(name):
             self._context.verbose(f"{name}: a packet wants the connection")
             self._owner.negotiate(connection)
+
+    def rest(self) -> None:
+        """Check nothing until ``resume``; what is to be up stays known."""
+        for watched in self._watched.values():
+            if watched.timer is not None:
+                watched.timer.cancel()
+
+    def resume(self) -> None:
+        """Look after every connection at once."""
+        for name in self._watched:
+            self.try_soon(name)
 
     def check_soon(self, name: str) -> None:
         """Look after a connection at once, because something happened to it."""
@@ -150,6 +161,8 @@ class Connections:
         watched = self._watched[name]
         if watched.timer is not None:
             watched.timer.cancel()
+        if not self._context.active:
+            return
         watched.timer = self._context.timers.arm(
             self._context.now + wait, f"connection {name} is checked", lambda: self._check(name)
         )

@@ -29,6 +29,7 @@ class Context:
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
     ) -> None:
         self.now = 0.0
+        self.active = True  # whether negotiations of our own begin
         self.configuration = configuration
         self.entropy = entropy
         self.nat_t_port = nat_t_port

@@ -330,6 +330,8 @@ class Correspondence:
 
     def no_channel(self, section: str, toward: IsakmpSa | None, since: float) -> None:
         """Judge the peers that phase 1, begun at ``since``, has failed to reach."""
+        if not self._context.active:
+            return
         pairs = self._negotiation.ipsec_sas.with_section(section)
         for sa in {pair.isakmp.peer_key: pair.isakmp for pair in pairs}.values():
             if toward is None or toward.peer.address is not None or toward.same_peer(sa):

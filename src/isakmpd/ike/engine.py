@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from isakmpd.config.model import Configuration
 from isakmpd.ike import ipsec
+from isakmpd.ike.activity import rest, resume
 from isakmpd.ike.answering import Answering
 from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy
@@ -21,6 +22,7 @@ from isakmpd.ike.reconfiguration import (
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.snapshot_of import snapshot_of
 from isakmpd.ike.suite_support import unsupported
+from isakmpd.ike.teardown import TORN_DOWN, teardown_ipsec_at, teardown_isakmp_at
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
 from isakmpd.wire.addresses import Address
@@ -41,6 +43,7 @@ class Engine:
         nat_traversal: bool = True,
         acquire_only: bool = False,
         send_deletes: bool = True,
+        active: bool = True,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
         listens_on: ListensOn = lambda _address: True,
     ) -> None:
@@ -50,6 +53,7 @@ class Engine:
         a peer is reached; ``nat_traversal`` lets NATs be looked for, and ESP travel in UDP;
         ``acquire_only`` installs SAs alone, with no flows and guards, as the tag does;
         ``send_deletes`` tells the peers at the end, unless Delete-SAs forbids that;
+        ``active`` begins negotiations of our own, as ``set_active`` does later;
         ``capabilities`` are the IPsec stack's; ``listens_on`` tells whether datagrams can leave
         from an address.
         """
@@ -61,6 +65,7 @@ class Engine:
             acquire_only=acquire_only,
             capabilities=capabilities,
         )
+        self._context.active = active
         self._send_deletes = send_deletes
         self._said: set[str] = set()  # of what the stack cannot carry
         self._negotiation = Negotiation(self._context, usage, local_address, ike_port, listens_on)
@@ -165,6 +170,19 @@ class Engine:
 
     # Commands
 
+    @property
+    def active(self) -> bool:
+        """Tell whether negotiations of our own begin."""
+        return self._context.active
+
+    def set_active(self, active: bool, now: float) -> bool:
+        """Begin negotiations of our own, or only answer; False when nothing changes."""
+        self._at(now)
+        if active == self._context.active:
+            return False
+        (resume if active else rest)(self._negotiation)
+        return True
+
     def establish(self, name: str, now: float) -> bool:
         """Bring a connection up and keep it up, or begin phase 1 with a peer; False if unknown."""
         self._at(now)
@@ -194,14 +212,20 @@ class Engine:
 
     def _remove(self, name: str) -> bool:
         """Delete what a connection has, and end what it is about to have."""
-        self._negotiation.wait_no_longer(name)
+        self._negotiation.wait_no_longer(name, TORN_DOWN)
         for exchange in self._negotiation.exchanges:
             if exchange.name == name:
-                exchange.abort("torn down by the administrator")
+                exchange.abort(TORN_DOWN)
         pairs = self._negotiation.ipsec_sas.named(name)
         for pair in pairs:
             self._negotiation.ipsec_sas.remove(pair, tell_peer=True)
         return bool(pairs)
+
+    def teardown_address(self, address: Address, phase: int, now: float) -> bool:
+        """Delete the SAs of one phase with whoever is at an address; False when there are none."""
+        self._at(now)
+        act = teardown_isakmp_at if phase == 1 else teardown_ipsec_at
+        return act(self._negotiation, address)
 
     def teardown_all(self, now: float) -> None:
         """Take every connection down."""

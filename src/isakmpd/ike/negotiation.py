@@ -179,6 +179,8 @@ class Negotiation:
 
     def renew_phase1(self, sa: IsakmpSa) -> None:
         """Begin phase 1 with the peer of an ISAKMP SA unless one is under way."""
+        if not self.context.active:
+            return
         reach = goal(self.context.configuration.peers.get(sa.name), sa.name, sa)
         if self.exchanges.running_phase1(reach) is None:
             self.begin_phase1(sa.name, sa)
@@ -360,7 +362,7 @@ class Negotiation:
 
     # Withdrawal
 
-    def wait_no_longer(self, name: str) -> None:
+    def wait_no_longer(self, name: str, reason: str) -> None:
         """Begin no quick mode for a connection, nor call for its sake alone a peer that is silent.
 
         With a peer that has answered phase 1 goes on, lest it be left with half of one.
@@ -370,7 +372,7 @@ class Negotiation:
             if exchange is None or exchange.step > 0:
                 continue
             if not self.correspondence.sas_of(exchange.name):
-                exchange.abort("torn down by the administrator")
+                exchange.abort(reason)
 
     def remove_isakmp_sas(self, peer: str) -> bool:
         """End phase 1 with a peer and delete its ISAKMP SAs; False when there were none."""
@@ -413,6 +415,8 @@ class Negotiation:
             return
         pair.wants_heir = True
         if pair.replaced or connection is None or self._is_renewing(pair):
+            return
+        if not self.context.active:
             return
         self._negotiate(connection, self._channel(pair.isakmp), pair.isakmp)
 

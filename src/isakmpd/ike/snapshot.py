@@ -118,6 +118,7 @@ class ConnectionSnapshot:
     state: str
     next_check_in: float | None
     last_failure: str
+    on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +138,4 @@ class Snapshot:
     exchanges: tuple[ExchangeSnapshot, ...]
     connections: tuple[ConnectionSnapshot, ...]
     timers: tuple[TimerSnapshot, ...]
+    active: bool = True  # whether negotiations of our own begin

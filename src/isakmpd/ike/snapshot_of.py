@@ -29,6 +29,7 @@ def snapshot_of(negotiation: Negotiation) -> Snapshot:
             _connection(negotiation, name) for name in negotiation.context.configuration.connections
         ),
         tuple(TimerSnapshot(t.event, t.due - now) for t in negotiation.context.timers),
+        negotiation.context.active,
     )
 
 
@@ -129,4 +130,5 @@ def _connection(negotiation: Negotiation, name: str) -> ConnectionSnapshot:
         state,
         due - negotiation.context.now if due is not None else None,
         failure,
+        negotiation.connections.on_demand(name),
     )
