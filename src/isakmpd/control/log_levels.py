@@ -25,7 +25,7 @@ CLASS_NAMES: Final[Mapping[LogClass, str]] = {
     LogClass.UI: "UI",
 }
 
-_ASSIGNMENT = re.compile(r"\s*(A|[+-]?\d+)\s*=\s*([+-]?\d+)\s*", re.ASCII)
+_ASSIGNMENT = re.compile(r"\s*(A|[+-]?\d{1,9})\s*=\s*([+-]?\d{1,9})\s*", re.ASCII)
 
 
 KEYS_WARNING: Final = (
