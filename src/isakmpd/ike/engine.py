@@ -10,7 +10,7 @@ from isakmpd.ike.context import Context
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.inbound import Inbound
 from isakmpd.ike.nat_traversal import NAT_T_PORT
-from isakmpd.ike.negotiation import ListensOn, LocalAddress, Negotiation, Usage
+from isakmpd.ike.negotiation import Negotiation, Usage
 from isakmpd.ike.outputs import Output
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.reconfiguration import (
@@ -25,6 +25,7 @@ from isakmpd.ike.suite_support import unsupported
 from isakmpd.ike.teardown import TORN_DOWN, teardown_ipsec_at, teardown_isakmp_at
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
+from isakmpd.ike.ways import ListensOn, LocalAddress
 from isakmpd.wire.addresses import Address
 
 
@@ -152,7 +153,7 @@ class Engine:
     def addresses_changed(self, now: float) -> None:
         """Hear that this host's addresses or routes have changed: what had no way may have one."""
         self._at(now)
-        self._negotiation.look_for_ways()
+        self._negotiation.ways.look_again()
 
     def tick(self, now: float) -> None:
         """Do what has fallen due."""

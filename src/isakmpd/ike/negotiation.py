@@ -26,6 +26,7 @@ from isakmpd.ike.refused import Refused
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.waiting import Waiting, goal
+from isakmpd.ike.ways import ListensOn, LocalAddress, Ways
 from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.header import NO_COOKIE
 from isakmpd.wire.identities import Identity
@@ -33,8 +34,6 @@ from isakmpd.wire.numbers import Doi, Protocol
 from isakmpd.wire.payloads import Notification
 
 Usage = Callable[[ipsec.SaKey], ipsec.SaUsage | None]
-LocalAddress = Callable[[Address], Address | None]
-ListensOn = Callable[[Address], bool]
 
 
 class Negotiation:
@@ -50,9 +49,6 @@ class Negotiation:
     ) -> None:
         self.context = context
         self.usage = usage
-        self._local_address = local_address
-        self._listens_on = listens_on
-        self._ike_port = ike_port
         self.exchanges = Exchanges(context)
         self.correspondence = Correspondence(self)
         self.isakmp_sas = self.correspondence.isakmp_sas
@@ -64,7 +60,7 @@ class Negotiation:
         self._inner_addresses = InnerAddresses(self)
         self.guards = Guards(context, local_address)
         self._waiting = Waiting()  # for phase 1
-        self._without_way: set[str] = set()  # peers that phase 1 could not begin with
+        self.ways = Ways(self, local_address, listens_on, ike_port)
 
     # Beginning
 
@@ -111,10 +107,8 @@ class Negotiation:
         A section without Address leads to whoever holds ``toward``, where it was last heard.
         """
         peer = self.context.configuration.peers.get(section)
-        transport = self._way_to(peer, toward)
-        self._without_way.discard(section)
+        transport = self.ways.to(section, toward)
         if peer is None or isinstance(transport, str):
-            self._without_way.add(section)
             reason = transport if isinstance(transport, str) else f"[{section}] is no peer"
             if peer is not None:
                 line = f"{section}: phase 1 does not begin: {reason}"
@@ -126,56 +120,6 @@ class Negotiation:
         exchange.toward = toward
         self.exchanges.add(exchange)
         exchange.start(phase1_modes.initiator(exchange))
-
-    def _way_to(self, peer: Peer | None, toward: IsakmpSa | None) -> Transport | str:
-        """Find the ends of a phase 1 to begin, or say in a sentence why there is no way."""
-        if peer is None:
-            return "the peer is not configured any more"
-        if toward is not None and (peer.address is None or toward.nat.peer_is_behind):
-            return toward.transport  # a NAT has no other way to it open
-        if peer.address is None:
-            return f"the peer's section has no address ([{peer.section}]:Address decides)"
-        local = peer.local_address or self._local_address(peer.address)
-        if local is None:
-            return (
-                f"no local address leads to {peer.address} ([{peer.section}]:Address and the "
-                "routing table decide)"
-            )
-        if not self._listens_on(local):
-            return (
-                f"it would begin at {local}, where isakmpd does not listen: the host has no such "
-                f"address ([{peer.section}]:Local-address decides), or [General]:Listen-on leaves "
-                "it out"
-            )
-        return Transport(local, self._ike_port, peer.address, peer.port)
-
-    def look_for_ways(self) -> None:
-        """Follow this host's addresses: what had no way to its peer, or has one from another."""
-        for sa in list(self.isakmp_sas):
-            if not self._listens_on(sa.transport.local):
-                self._leave_address(sa)
-        without, self._without_way = self._without_way, set()
-        if without:
-            for name, connection in self.context.configuration.connections.items():
-                if connection.peer in without:
-                    self.connections.try_soon(name)
-
-    def _leave_address(self, sa: IsakmpSa) -> None:
-        """Begin anew with a peer that another address of ours reaches, since this one is gone.
-
-        As long as there is no other, the address may come back and its SAs serve on.
-        """
-        if isinstance(self._way_to(sa.peer, None), str):
-            return
-        self.context.log(
-            f"{sa.name}: this host no longer has {sa.transport.local}: the SAs with {sa.remote_id}"
-            " are made anew from another address"
-        )
-        self.isakmp_sas.remove(sa, tell_peer=False)
-        for pair in self.ipsec_sas.of_peer(sa):
-            if pair.isakmp.transport.local == sa.transport.local:
-                self.ipsec_sas.remove(pair, tell_peer=True)
-                self.connections.try_soon(pair.name)
 
     def renew_phase1(self, sa: IsakmpSa) -> None:
         """Begin phase 1 with the peer of an ISAKMP SA unless one is under way."""
@@ -388,7 +332,7 @@ class Negotiation:
         """Delete every SA with a peer that is no longer configured, or is elsewhere now."""
         found = self.isakmp_sas.with_section(peer)
         if peer in self.context.configuration.peers:
-            self._give_up_unusable(found)
+            self.ways.give_up_unusable(found)
         for pair in self.ipsec_sas:
             if pair.isakmp.name == peer:
                 self.ipsec_sas.remove(pair, tell_peer=True)
@@ -396,15 +340,6 @@ class Negotiation:
         self.remove_isakmp_sas(peer)
         if found:
             self.context.verbose(f"{peer}: the configuration has withdrawn the peer, its SAs go")
-
-    def _give_up_unusable(self, sas: list[IsakmpSa]) -> None:
-        """Remove ISAKMP SAs at addresses this host has no more.
-
-        What the peer is to be told of their IPsec SAs waits for the next.
-        """
-        for sa in sas:
-            if not self._listens_on(sa.transport.local):
-                self.isakmp_sas.remove(sa, tell_peer=False)
 
     # Rekeying
 
