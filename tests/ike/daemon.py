@@ -127,6 +127,7 @@ class Daemon:
         **asked: bool,
     ) -> None:
         self.now = 1000.0
+        self.address = address  # changes when the host moves
         entropy = entropy or SeededEntropy(f"daemon at {address}")
         self._reports: deque[ipsec.Answer | ipsec.Event] = deque()
         self.stack = MemoryStack(self._reports.append, entropy)
@@ -134,13 +135,12 @@ class Daemon:
             config,
             entropy,
             usage=self.stack.usage,
-            local_address=lambda _peer: address,
+            local_address=lambda _peer: self.address,
             nat_traversal=nat_traversal,
             capabilities=capabilities,
             **asked,
-            listens_on=lambda one: one == address,
+            listens_on=lambda one: one == self.address,
         )
-        self.address = address
         self.log: list[str] = []
         self.verbose: list[str] = []
         self.debug: list[str] = []
