@@ -117,11 +117,13 @@ class Service:
             usage=self._stack.usage,
             local_address=self._udp.local_address_for,
             listens_on=self._udp.listens_on,
+            wants=self._log.wants,
             ike_port=options.port,
             nat_t_port=options.nat_t_port,
             nat_traversal=options.nat_traversal,
             acquire_only=options.acquire_only,
             send_deletes=not options.standby,
+            active=not options.standby,
             capabilities=self._stack.capabilities,
         )
         self.running.attach(self.engine, Outlets(self._udp, self._stack, capture))
