@@ -72,6 +72,10 @@ class DaemonLog:
         if self._heard is not None and len(self._heard) < MOST_HEARD:
             self._heard.append(text)
 
+    def wants(self, log_class: LogClass, level: int) -> bool:
+        """Tell whether a debug line of this class and level would be shown."""
+        return self.levels.passes(log_class, level)
+
     def all(self, lines: Iterable[str]) -> None:
         """Log several lines everybody sees."""
         for line in lines:

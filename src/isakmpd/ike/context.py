@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from isakmpd.config.model import Configuration, General
 from isakmpd.crypto.secret import Secret
 from isakmpd.ike import ipsec
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.failures import Failures
-from isakmpd.ike.outputs import KeyMaterial, Log, LogClass, Output, Stack, Verbose
+from isakmpd.ike.outputs import (
+    KEYS_LEVEL,
+    KeyMaterial,
+    Log,
+    LogClass,
+    Output,
+    Stack,
+    Verbose,
+    Wants,
+)
 from isakmpd.ike.timers import Timer, Timers
 
 AnswerTo = Callable[[ipsec.Answer], None]
@@ -27,6 +36,7 @@ class Context:
         nat_traversal: bool = True,
         acquire_only: bool = False,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
+        wants: Wants = lambda _log_class, _level: True,
     ) -> None:
         self.now = 0.0
         self.active = True  # whether negotiations of our own begin
@@ -36,6 +46,7 @@ class Context:
         self.nat_traversal = nat_traversal
         self._acquire_only = acquire_only
         self.capabilities = capabilities
+        self._wants = wants
         self.timers = Timers(armed=self._armed, fired=self._fired)
         self.failures = Failures(self)
         self.outputs: list[Output] = []
@@ -65,15 +76,18 @@ class Context:
 
         It is made, as ``template % arguments``, only for them: arguments that never change.
         """
-        self.outputs.append(Log(template, log_class, level, arguments))
+        if self._wants(log_class, level):
+            self.outputs.append(Log(template, log_class, level, arguments))
 
     def verbose(self, template: str, *arguments: object) -> None:
         """Log a line for ``-v``, made only for those who asked."""
         self.outputs.append(Verbose(template, arguments))
 
-    def show_key(self, owner: str, label: str, octets: bytes) -> None:
-        """Log a secret for those who have asked for keys."""
-        self.outputs.append(KeyMaterial(owner, label, Secret(octets)))
+    def show_keys(self, owner: str, labelled: Callable[[], Iterable[tuple[str, bytes]]]) -> None:
+        """Log secrets, each with the name it has, for those who have asked for keys."""
+        if self._wants(LogClass.CRYPTO, KEYS_LEVEL):
+            for label, octets in labelled():
+                self.outputs.append(KeyMaterial(owner, label, Secret(octets)))
 
     def _armed(self, timer: Timer) -> None:
         self.debug(LogClass.TIMER, 10, "in %.3f s: %s", timer.due - self.now, timer.event)

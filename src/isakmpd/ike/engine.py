@@ -11,7 +11,7 @@ from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.inbound import Inbound
 from isakmpd.ike.nat_traversal import NAT_T_PORT
 from isakmpd.ike.negotiation import Negotiation, Usage
-from isakmpd.ike.outputs import Output
+from isakmpd.ike.outputs import Output, Wants
 from isakmpd.ike.phase1_exchange import Phase1Exchange
 from isakmpd.ike.reconfiguration import (
     no_longer_wanted,
@@ -47,6 +47,7 @@ class Engine:
         active: bool = True,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
         listens_on: ListensOn = lambda _address: True,
+        wants: Wants = lambda _log_class, _level: True,
     ) -> None:
         """Make an engine that does nothing yet.
 
@@ -56,7 +57,7 @@ class Engine:
         ``send_deletes`` tells the peers at the end, unless Delete-SAs forbids that;
         ``active`` begins negotiations of our own, as ``set_active`` does later;
         ``capabilities`` are the IPsec stack's; ``listens_on`` tells whether datagrams can leave
-        from an address.
+        from an address; ``wants`` whether anybody reads debug lines of a class at a level.
         """
         self._context = Context(
             configuration,
@@ -65,6 +66,7 @@ class Engine:
             nat_traversal=nat_traversal,
             acquire_only=acquire_only,
             capabilities=capabilities,
+            wants=wants,
         )
         self._context.active = active
         self._send_deletes = send_deletes

@@ -33,9 +33,11 @@ MESSAGE_ID_LIMIT = 65536  # remembered for each ISAKMP SA against replay
 def send(context: Context, sa: IsakmpSa, payloads: tuple[Payload, ...]) -> None:
     """Send payloads protected by HASH and encryption; nobody retransmits them."""
     number = fresh_message_id(context, sa)
+    iv = sa.phase2_iv(number)
+    context.show_keys(sa.name, lambda: [(f"IV, message ID {number:08x}", iv)])
     proof = Hash(sa.prf_a(number.to_bytes(4), encode_chain(payloads)))
     header = Header(*sa.cookies, PayloadType.NONE, ExchangeType.INFO, Flags.NONE, number)
-    framed = Sealing(sa.cipher, sa.phase2_iv(number)).seal(header, (proof, *payloads))
+    framed = Sealing(sa.cipher, iv).seal(header, (proof, *payloads))
     context.emit(Capture(sa.transport, framed.clear, outgoing=True))
     context.emit(Send(sa.transport, framed.octets))
 
@@ -87,7 +89,9 @@ def open_protected(
 
     Only then its message ID counts as used: nobody can use it up in the peer's place.
     """
-    chain = Sealing(sa.cipher, sa.phase2_iv(header.message_id)).open(header, body)
+    iv = sa.phase2_iv(header.message_id)
+    context.show_keys(sa.name, lambda: [(f"IV, message ID {header.message_id:08x}", iv)])
+    chain = Sealing(sa.cipher, iv).open(header, body)
     INFO.check(chain)
     expected = sa.prf_a(header.message_id.to_bytes(4), chain.after_first)
     if not equal(chain.one(Hash).data, expected):

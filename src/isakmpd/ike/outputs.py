@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -26,6 +27,10 @@ class LogClass(IntEnum):
     NEGOTIATION = 8
     POLICY = 9
     UI = 10
+
+
+# Tells whether anybody reads debug lines of a class at a level: the others are not even made.
+Wants = Callable[[LogClass, int], bool]
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,12 +220,8 @@ class Phase1Exchange(Exchange):
             hmac_block=block,
             longest_key=self.with_original,
         )
-        self._show(self._keys)
+        self.context.show_keys(self.name, self._keys.labelled)
         return self._keys
-
-    def _show(self, keys: Phase1Keys) -> None:
-        for label, octets in keys.labelled():
-            self.context.show_key(self.name, label, octets)
 
     # NAT traversal
 

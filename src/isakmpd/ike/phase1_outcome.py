@@ -33,7 +33,7 @@ def complete(
     initial_contact = any(n.type == NotifyType.INITIAL_CONTACT for n in notifies)
     if last is None:
         _say_what_aggressive_mode_cannot(x, sa, first_contact)
-    x.context.show_key(x.name, "last ciphertext block of phase 1", sa.last_block)
+    x.context.show_keys(x.name, lambda: [("last ciphertext block of phase 1", sa.last_block)])
     x.owner.isakmp_established(sa, initial_contact=initial_contact)
     if last is None and first_contact and sa.liveness:
         sa.liveness.announce()  # once more: what went before nobody acknowledges

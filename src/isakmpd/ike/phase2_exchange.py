@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from isakmpd.config.model import Connection, Suite
-from isakmpd.ike import ipsec, phase2_diagnosis, phase2_proposal, phase2_review, phase2_selection
+from isakmpd.ike import (
+    ipsec,
+    phase2_diagnosis,
+    phase2_keys,
+    phase2_proposal,
+    phase2_review,
+    phase2_selection,
+)
 from isakmpd.ike.client_ids import ClientIds
 from isakmpd.ike.connection_lookup import Asking, connection_meant
 from isakmpd.ike.context import Context
@@ -83,7 +90,8 @@ class Phase2Exchange(Exchange):
         self._spis: dict[SecurityProtocol, bytes] = {}  # ours, inbound
         self._installed: list[ipsec.SaKey] = []
         self._deleted: set[tuple[SecurityProtocol, int]] = set()
-        context.show_key(name, f"phase 2 IV, message ID {message_id:08x}", self.sealing.last_block)
+        iv = self.sealing.last_block
+        context.show_keys(name, lambda: [(f"IV, message ID {message_id:08x}", iv)])
 
     def begin_with(self, first: bytes) -> None:
         """Chain the IV on from the ciphertext of the peer's first message, opened already."""
@@ -184,13 +192,7 @@ class Phase2Exchange(Exchange):
 
     def show_keys(self, source: KeySource, bundle: tuple[ipsec.SaPair, ...]) -> None:
         """Log the keys of both directions for those who have asked for keys."""
-        if source.shared:
-            self.context.show_key(self.name, "g^xy", source.shared)
-        for one in bundle:
-            for sa in (one.outbound, one.inbound):
-                keys = sa.keys.encryption_key + sa.keys.authentication_key
-                label = f"KEYMAT of {sa.key.protocol} SPI {sa.key.spi:08x}"
-                self.context.show_key(self.name, label, keys)
+        self.context.show_keys(self.name, lambda: phase2_keys.labelled(source, bundle))
 
     def warn_of(self, choice: Phase2Choice, connection: Connection) -> None:
         """Say that a choice is one that no suite describes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from isakmpd.crypto.keymat import keymat
@@ -68,6 +68,16 @@ def sa_pairs(
         _pair(choice, chosen, spis[chosen.protocol], source, protected)
         for chosen in choice.protocols
     )
+
+
+def labelled(source: KeySource, bundle: Iterable[SaPair]) -> Iterator[tuple[str, bytes]]:
+    """Give g^xy, where there is one, and the KEYMAT of each SA under the names the RFC has."""
+    if source.shared:
+        yield "g^xy", source.shared
+    for pair in bundle:
+        for sa in (pair.outbound, pair.inbound):
+            keymat_of_sa = sa.keys.encryption_key + sa.keys.authentication_key
+            yield f"KEYMAT, {sa.key.protocol} SPI {sa.key.spi:08x}", keymat_of_sa
 
 
 def _pair(

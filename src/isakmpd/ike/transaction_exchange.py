@@ -58,6 +58,8 @@ class TransactionExchange(Exchange):
         self.owner = owner
         self.sa = sa
         self.sealing = Sealing(sa.cipher, sa.phase2_iv(message_id))
+        iv = self.sealing.last_block
+        context.show_keys(sa.name, lambda: [(f"IV, message ID {message_id:08x}", iv)])
 
     def begin_with(self, first: bytes) -> None:
         """Chain the IV on from the ciphertext of the peer's first message, opened already."""
