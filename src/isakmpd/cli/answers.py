@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TextIO
 
 from isakmpd.cli.fifo_client import Answer, ControlError, FifoClient
 from isakmpd.control.printable import printable
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a standard stream, which may have been closed, is a terminal."""
+    return stream is not None and stream.isatty()
 
 
 def done(*sentences: str) -> int:

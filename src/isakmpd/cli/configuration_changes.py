@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from isakmpd.cli.answers import carry_out, done, refusal
+from isakmpd.cli.answers import carry_out, done, is_terminal, refusal
 from isakmpd.cli.fifo_client import ControlError, FifoClient
 
 FROM_STANDARD_INPUT = "-"
@@ -88,7 +88,9 @@ def _one_word(value: str, section: str, tag: str) -> str:
 
 
 def _from_standard_input(given: Namespace) -> str:
-    if sys.stdin.isatty():
+    if sys.stdin is None:
+        raise ControlError("no value can be read: standard input is closed")
+    if is_terminal(sys.stdin):
         from getpass import getpass  # noqa: PLC0415  only people wait for it
 
         return getpass(f"Value of [{given.section}]:{given.tag}: ")

@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from isakmpd.cli.answers import carry_out, done
+from isakmpd.cli.answers import carry_out, done, is_terminal
 from isakmpd.cli.daemon_status import UP, DaemonStatus, ask_status
 from isakmpd.cli.fifo_client import ControlError, FifoClient
 from isakmpd.cli.status_lines import brief, details, failures, summary, table
@@ -51,7 +51,7 @@ def _status_of_one(found: DaemonStatus, given: Namespace) -> int:
 
 
 def _show(found: DaemonStatus) -> None:
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         from rich.console import Console  # noqa: PLC0415  it is slow to import
 
         from isakmpd.cli.status_table import status_view  # noqa: PLC0415

@@ -20,23 +20,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``status`` gives 3 for a connection that is to be up and is not.
     """
-    given = _parser().parse_args(arguments)
-    command: Subcommand = given.command
-    client = FifoClient(given.run_dir, given.fifo, given.timeout)
     try:
-        status = command.run(client, given)
-        sys.stdout.flush()
+        try:
+            return _run(arguments)
+        finally:
+            print(end="", flush=True)  # noqa: T201  what cannot be written is known here
     except ControlError as problem:
         return _say(f"isakmpctl: {problem}")
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Python flushes standard output once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _CLOSED_PIPE
     except OSError as problem:
+        _drop_output()
         return _say(f"isakmpctl: {problem.strerror or problem}")
-    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    given = _parser().parse_args(arguments)
+    command: Subcommand = given.command
+    return command.run(FifoClient(given.run_dir, given.fifo, given.timeout), given)
+
+
+def _drop_output() -> None:
+    """Keep Python from writing once more, when it ends, what could not be written."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(sentence: str) -> int:

@@ -16,6 +16,7 @@ from typing import Final
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from isakmpd.cli.answers import is_terminal
 from isakmpd.cli.daemon_status import DaemonStatus, ask_status
 from isakmpd.cli.fifo_client import ControlError, FifoClient
 from isakmpd.cli.status_lines import amount
@@ -44,7 +45,8 @@ class _Quit(Exception):  # noqa: N818  no error
 
 def watch(client: FifoClient) -> int:
     """Show the status until q or an interruption; the exit status is 0."""
-    if not (sys.stdout.isatty() and sys.stdin.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+    placed = os.environ.get("TERM", "") not in ("", "dumb")
+    if not (placed and is_terminal(sys.stdout) and is_terminal(sys.stdin)):
         raise ControlError(
             "watch needs a terminal that can place its cursor; isakmpctl status --brief is for"
             " scripts"
@@ -89,8 +91,8 @@ class _Screen:
         self._send(_ENTER)
 
     def _leave(self, before: list[int | list[bytes | int]]) -> None:
-        self._send(_LEAVE)
         termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+        self._send(_LEAVE)
 
     def _suspend(self, before: list[int | list[bytes | int]]) -> None:
         self._leave(before)
