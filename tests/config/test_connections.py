@@ -450,7 +450,7 @@ def test_suites_with_different_groups() -> None:
     [
         ({"conn": {"Phase": None}}, "[conn]:Phase is missing: Phase= 2 is assumed"),
         ({"conn": {"Flags": "activeonly"}}, "the flag is ignored; did you mean"),
-        ({"conn": {"PF-Tag": "vpn"}}, "not supported by this version, the tag is ignored"),
+        ({"conn": {"PF-Tag": "vpn"}}, "this tag is not supported by this version and does nothing"),
         ({"here": {"Network": "10.1.0.9"}}, "10.1.0.0/16 is used"),
         ({"here": {"Port": "80"}}, "ignored, because the section has no Protocol"),
         (

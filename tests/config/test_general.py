@@ -43,11 +43,10 @@ def test_without_a_word() -> None:
         ("NAT_T_Keepalive", "15", "nat_t_keepalive", 15),
         ("Delete_SAs", "no", "delete_sas", False),
         ("Delete_SAs", "Nope", "delete_sas", False),
-        ("Delete_SAs", "anything", "delete_sas", True),
+        ("Delete_SAs", "yes", "delete_sas", True),
         ("Use_Keynote", "no", "use_keynote", False),
         ("Use_Keynote", "YES", "use_keynote", True),
         ("Use_Keynote", "yes, please", "use_keynote", True),
-        ("Use_Keynote", "true", "use_keynote", False),
         ("IPsec_stack", "UserSpace", "ipsec_stack", "userspace"),
         ("IPsec_stack", "none", "ipsec_stack", "none"),
         ("Listen_on", "em0 , 192.0.2.1,::1", "listen_on", ("em0", "192.0.2.1", "::1")),
@@ -87,9 +86,24 @@ def test_a_tag_with_a_fault(line: str, words: str) -> None:
     assert configuration.general == General()
 
 
-def test_tags_of_other_readers_are_known() -> None:
-    """What policy and certificates will read is not called unused; a misspelt tag is."""
-    text = "[General]\nPolicy-file= /x\nRenegotiate-on-HUP= 1\nRetransmit= 4\nColour= red\n"
+@pytest.mark.parametrize(
+    ("tag", "value", "counts"),
+    [("Use-Keynote", "true", "no"), ("Delete-SAs", "off", "yes"), ("Delete-SAs", "", "yes")],
+)
+def test_neither_yes_nor_no(tag: str, value: str, counts: str) -> None:
+    """What is taken for which is as in the original, and said."""
+    configuration = parse(f"[General]\n{tag}= {value}\n", "f")
+    (warning,) = configuration.warnings
+    assert str(warning) == (
+        f"f:2: [General]:{tag}= {value}: expected yes or no; it counts as {counts}"
+    )
+    found = configuration.general
+    assert (found.use_keynote if tag == "Use-Keynote" else found.delete_sas) is (counts == "yes")
+
+
+def test_an_unknown_tag_is_told() -> None:
+    """As unused, and as misspelt where it looks like one that is known."""
+    text = "[General]\nLogverbose= 1\nRenegotiate-on-HUP= 1\nRetransmit= 4\nColour= red\n"
     configuration = parse(text, "f")
     assert [str(unused) for unused in configuration.unused] == [
         "f:4: nothing uses [General]:Retransmit",

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from isakmpd.config.read import parse
-from tests.config.sample import PLAIN, configured, merged, sole_problem, written
+from tests.config.sample import HAND_MADE_PHASE_1, PLAIN, configured, merged, sole_problem, written
 
 
 @pytest.mark.parametrize(
@@ -16,10 +16,9 @@ from tests.config.sample import PLAIN, configured, merged, sole_problem, written
     [
         ("AES-256-SHA2-256-GRP_14", "AES-256-SHA2-256-GRP14"),
         ("3DES_SHA", "3DES-SHA"),
-        ("AES-SHA-GRP27-PSK", "AES-SHA-GRP2"),
         ("AES-SHA-GRP27x", "AES-SHA-GRP2"),
-        ("BLF-SHA-GRP14-RSA", "BLF-SHA-GRP14"),
-        ("3DES-MD5-DSA", "3DES-MD5"),
+        ("BLF-SHA-GRP14-RSS", "BLF-SHA-GRP14"),
+        ("3DES-MD5-DSX", "3DES-MD5"),
     ],
 )
 def test_a_transform(transform: str, suggested: str) -> None:
@@ -37,7 +36,7 @@ def test_a_transform(transform: str, suggested: str) -> None:
         "QM-ESP-AES-SUIT",
         "QM-ESP-3DES-SUITES",
         "QM-ESP-NULL-PFS-SUIT",
-        "QM-ESP-AES-256-SHA2-256-PFS-GRP_27-SUITE",
+        "QM-ESP-AES-256-SHA2-256-PFS-GRP_14-SUITE",
         "QM-ESP-AES-256-SHA-256-PFS-GRP14-SUITE",
         "QM-AH-SHA1-SUITE",
     ],
@@ -47,6 +46,80 @@ def test_a_suite(suite: str) -> None:
     problem = sole_problem(configured({"quick": {"Suites": suite}}))
     (found,) = re.findall('did you mean "(.*)"', problem)
     assert configured({"quick": {"Suites": found}}).problems == ()
+
+
+REFUSED = {
+    "DES": "DES is unsafe and not supported",
+    "RC4": "RC4 is unsafe and not supported",
+    "GRP3": "GRP3 is EC2N_155, and EC2N_155 is not supported: no implementation of this curve",
+    "GRP4": "GRP4 is EC2N_185, and EC2N_185 is not supported: no implementation of this curve",
+    "GRP27": "GRP27 is BP_224, and BP_224 is not supported: no implementation of this curve",
+    "DSS": "DSS is not supported by this version",
+    "RSA_SIG": "RSA_SIG is not supported by this version",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("DES-MD5", "DES"),
+        ("des-sha-grp14", "DES"),
+        ("AES-SHA-GRP3", "GRP3"),
+        ("AES-SHA-GRP_4", "GRP4"),
+        ("AES-SHA-EC2N_155", "GRP3"),
+        ("AES-SHA-BP_224", "GRP27"),
+        ("AES-SHA-GRP27-PSK", "GRP27"),
+        ("BLF-SHA-GRP14-RSA", "RSA_SIG"),
+        ("3DES-MD5-DSA", "DSS"),
+    ],
+)
+def test_a_transform_that_is_refused(name: str, refused: str) -> None:
+    """It is no misspelling of its neighbour: what is asked for and why there is none is said."""
+    problem = sole_problem(configured({"main": {"Transforms": name}}))
+    assert f"there is no section [{name}], and {REFUSED[refused]}" in problem
+    assert "did you mean" not in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [
+        ("QM-ESP-DES-MD5-SUITE", "DES"),
+        ("QM-AH-DES-SUITE", "DES"),
+        ("QM-ESP-RC4-MD5-SUITE", "RC4"),
+        ("QM-ESP-AES-256-SHA2-256-PFS-GRP3-SUITE", "GRP3"),
+        ("QM-ESP-AES-256-SHA2-256-PFS-GRP_27-SUITE", "GRP27"),
+    ],
+)
+def test_a_suite_that_is_refused(name: str, refused: str) -> None:
+    """As in phase 1."""
+    problem = sole_problem(configured({"quick": {"Suites": name}}))
+    assert f"there is no section [{name}], and {REFUSED[refused]}" in problem
+    assert "did you mean" not in problem
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "refused"),
+    [
+        ("ENCRYPTION_ALGORITHM", "DES", "DES"),
+        ("GROUP_DESCRIPTION", "GRP3", "GRP3"),
+        ("GROUP_DESCRIPTION", "BP224", "GRP27"),
+        ("AUTHENTICATION_METHOD", "RSA", "RSA_SIG"),
+        ("AUTHENTICATION_METHOD", "DSA", "DSS"),
+    ],
+)
+def test_a_constant_that_is_refused(tag: str, value: str, refused: str) -> None:
+    """Under a name that is not quite its own."""
+    layer = {"main": {"Transforms": "own"}, "own": {tag: value}}
+    problem = sole_problem(configured(HAND_MADE_PHASE_1, layer))
+    assert f"[own]:{tag}= {value}: {REFUSED[refused]}" in problem
+    assert "; expected " in problem
+    assert "did you mean" not in problem
+
+
+def test_a_section_of_ones_own_may_have_any_name() -> None:
+    """Only names that would have to be generated are looked into."""
+    problem = sole_problem(configured({"conn": {"Remote-ID": "DES-ther"}, "DES-there": {"x": "y"}}))
+    assert 'there is no section [DES-ther]; did you mean "DES-there"?' in problem
 
 
 @pytest.mark.parametrize("value", ["DES", "DES_CB", "DES-CBC"])

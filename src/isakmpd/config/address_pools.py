@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from isakmpd.config.addresses import address, parsed_address
+from isakmpd.config.addresses import address, parsed_address, prefix_length
 from isakmpd.config.model import AddressPool
 from isakmpd.config.reading import ConfigError, Reading, Section, decimal
 from isakmpd.wire.addresses import Address, Network
 
 _FAMILIES = {"ipv4": 4, "ipv6": 6}
 _KINDS = (*_FAMILIES, "fqdn", "ufqdn", "asn1_dn")
+_OF_CERTIFICATES = "asn1_dn"
+_UNPROVEN = "no peer can prove this identity: certificates are not supported by this version"
 _PUSH = "set"
 _PULL = "get"
 _ATTRIBUTES = ("Address", "Netmask", "Nameserver", "WINS-server", "DHCP-server", "Lifetime")
@@ -27,6 +29,8 @@ def address_pools(reading: Reading) -> dict[str, AddressPool]:
         section = reading.section(name)
         try:
             key = _identity(section, kind.lower(), value)
+            if kind.lower() == _OF_CERTIFICATES:
+                section.warn("", _UNPROVEN)
             pool = reading.once("IKECFG-ID", section, _pool)
         except ConfigError as fault:
             reading.leave_out("IKECFG-ID", name, fault.problem)
@@ -110,14 +114,9 @@ def _netmask(section: Section) -> Address | None:
     if value is None:
         return None
     found = parsed_address(value) or section.reading.machine.netmask(value, 0)
-    if found is None or not _is_mask(found):
+    if found is None or prefix_length(found) is None:
         raise section.fault("Netmask", "expected an IPv4 or IPv6 netmask without holes")
     return found
-
-
-def _is_mask(mask: Address) -> bool:
-    prefix = int(mask).bit_count()
-    return int(mask) == ((1 << prefix) - 1) << (mask.max_prefixlen - prefix)
 
 
 def _networks(section: Section) -> tuple[Network, ...]:
@@ -138,10 +137,10 @@ def _network(section: Section, element: str) -> Network:
     return ip_network((found.packed, prefix), strict=False)
 
 
-def _prefix(section: Section, base: Address) -> int:
+def _prefix(section: Section, base: Address) -> int | None:
     mask = _netmask(section)
     if section.get("Prefix") is None and mask is not None and mask.version == base.version:
-        return int(mask).bit_count()
+        return prefix_length(mask)
     if section.get("Prefix") is None:
         raise section.fault("Prefix", "expected the length of the Network's prefix in bits")
     return section.number("Prefix", 0, 0, base.max_prefixlen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address, ip_network
 
 from isakmpd.config import constants
@@ -13,6 +14,7 @@ from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import IdType
 
 EITHER_FAMILY = 0
+_LONGEST_ADDRESS = 64  # characters, with room for the name of an interface after IPv6's "%"
 _FAMILY = {
     IdType.IPV4_ADDR: 4,
     IdType.IPV4_ADDR_SUBNET: 4,
@@ -26,10 +28,21 @@ _FAMILY_NAME = {EITHER_FAMILY: "IPv4 or IPv6", 4: "IPv4", 6: "IPv6"}
 
 def parsed_address(text: str) -> Address | None:
     """Read a numeric address in any spelling, None for anything else."""
+    return _parsed(text) if len(text) <= _LONGEST_ADDRESS else None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Address | None:
     try:
         return ip_address(text)
     except ValueError:
         return None
+
+
+def prefix_length(mask: Address) -> int | None:
+    """Give the length of the prefix a netmask stands for in bits, None for one with holes."""
+    prefix = int(mask).bit_count()
+    return prefix if int(mask) == ((1 << prefix) - 1) << (mask.max_prefixlen - prefix) else None
 
 
 def address(section: Section, tag: str, family: int = EITHER_FAMILY) -> Address | None:
@@ -115,9 +128,8 @@ def _network(section: Section, family: int) -> Network:
     found = parsed_address(mask) or section.reading.machine.netmask(mask, family)
     if found is None or found.version != family:
         raise section.fault("Netmask", f"expected an {_FAMILY_NAME[family]} netmask or interface")
-    bits = found.max_prefixlen
-    prefix = int(found).bit_count()
-    if int(found) != ((1 << prefix) - 1) << (bits - prefix):
+    prefix = prefix_length(found)
+    if prefix is None:
         raise section.fault("Netmask", "expected a mask without holes")
     network = ip_network((base.packed, prefix), strict=False)
     if network.network_address != base:

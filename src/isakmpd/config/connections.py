@@ -12,6 +12,7 @@ from isakmpd.config.model import ClientId, Connection, Peer, Shut, Suite, Withou
 from isakmpd.config.peers import check_doi, check_phase, peer
 from isakmpd.config.reading import ConfigError, Place, Reading, Section
 from isakmpd.config.suites import suites
+from isakmpd.config.unsupported import OF_CONNECTIONS
 from isakmpd.wire.numbers import AuthenticationMethod, EncapsulationMode
 
 _ACTIVE_ONLY = "active-only"
@@ -78,8 +79,7 @@ def _listed(phase_2: Section, tag: str) -> list[Section]:
 def _connection(section: Section, listed: bool, listed_passive: bool) -> Connection:
     check_phase(section, "2")
     section.refuse("NAT-ID")
-    if section.get("PF-Tag") is not None:
-        section.warn("PF-Tag", "not supported by this version, the tag is ignored")
+    section.pass_over(*OF_CONNECTIONS)
     flags = section.flags(_ACTIVE_ONLY, _ON_DEMAND, aliases=_ALIASES)
     isakmp_peer = _peer(section)
     configuration, offered = _suites(section)

@@ -11,15 +11,12 @@ _LONGEST_TIME = 86400
 # Seconds. The original asks nobody unless told to; then nothing brings back a tunnel whose peer
 # lost its state.
 DPD_CHECK_INTERVAL = 30
-# Read elsewhere or by later versions: known, so that nobody reports them as misspelt.
+# Read elsewhere: known, so that nobody reports them as misspelt.
 _KNOWN = (
     "Default-phase-1-ID",
     "Default-phase-1-lifetime",
     "Default-phase-2-lifetime",
     "Default-phase-2-suites",
-    "Policy-file",
-    "Pubkey-directory",
-    "Shared-SADB",
 )
 
 
@@ -36,8 +33,8 @@ def general(section: Section) -> General:
             section, "DPD-check-interval", DPD_CHECK_INTERVAL, 0, _LONGEST_TIME
         ),
         nat_t_keepalive=_number(section, "NAT-T-Keepalive", 20, 1, _LONGEST_TIME),
-        delete_sas=not _starts_with(section, "Delete-SAs", "no"),
-        use_keynote=_starts_with(section, "Use-Keynote", "yes"),
+        delete_sas=_yes_or_no(section, "Delete-SAs", otherwise=True),
+        use_keynote=_yes_or_no(section, "Use-Keynote", otherwise=False),
         acquire_only=section.get("Acquire-Only") is not None,
         renegotiate_on_hup=section.get("Renegotiate-on-HUP") is not None,
         ipsec_stack=_ipsec_stack(section),
@@ -60,8 +57,13 @@ def _expectation(text: str) -> str:
     return text[text.rindex("expected") :]
 
 
-def _starts_with(section: Section, tag: str, prefix: str) -> bool:
-    return (section.get(tag) or "").lower().startswith(prefix)
+def _yes_or_no(section: Section, tag: str, *, otherwise: bool) -> bool:
+    """Tell what a tag says by its first letters, ``otherwise`` as the original where it is odd."""
+    value = (section.get(tag) or "").lower()
+    if value.startswith(("yes", "no")):
+        return value.startswith("yes")
+    section.warn(tag, f"expected yes or no; it counts as {'yes' if otherwise else 'no'}")
+    return otherwise
 
 
 def _ipsec_stack(section: Section) -> str:

@@ -16,6 +16,7 @@ from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.config.reading import Section
 from isakmpd.config.support import refusal
 from isakmpd.config.transforms import phase_1_transform
+from isakmpd.config.unsupported import OF_PEERS
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import AuthenticationMethod, Doi, ExchangeType
@@ -32,6 +33,7 @@ def peer(section: Section) -> Peer:
     """Read an ISAKMP-peer section."""
     check_phase(section, "1")
     _check_transport(section)
+    section.pass_over(*OF_PEERS)
     name = section.get("Configuration") or DEFAULT_PHASE_1_CONFIGURATION
     configuration = section.follow("Configuration", name)
     exchange_type, transforms = section.reading.once("ISAKMP-configuration", configuration, _offer)

@@ -17,6 +17,7 @@ from isakmpd.config.model import Configuration, Peer, Problem
 from isakmpd.config.peers import peer
 from isakmpd.config.reading import ConfigError, Machine, Reading, Section, nothing
 from isakmpd.config.services import well_known_port
+from isakmpd.config.unsupported import warn_of_unsupported_tags
 from isakmpd.config.unused import misspelt, unused
 from isakmpd.wire.addresses import Address
 
@@ -48,6 +49,7 @@ def read(
     """
     reading = Reading(bindings, Machine(default_port, resolve, resolve_netmask, service))
     daemon_wide = general(reading.section("General"))
+    warn_of_unsupported_tags(reading)
     reading.keys_by_id.update(keys_by_id(reading))
     found_connections, shut = connections(reading)
     by_address, default_peer = _phase_1(reading)

@@ -14,7 +14,7 @@ from isakmpd.config.lexer import HIDDEN, Binding, split_list, without_key
 from isakmpd.config.model import OfferAccept, Problem
 from isakmpd.config.services import well_known_port
 from isakmpd.config.suggestions import Suggestions, anything
-from isakmpd.config.support import recommendable, refusal
+from isakmpd.config.support import recommendable, refusal, refused_name
 from isakmpd.crypto.secret import Secret
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.numbers import OpenEnum
@@ -308,9 +308,12 @@ class Section:
         bindings = self.reading.bindings
         if bindings.exists(name):
             return self.reading.section(name, self.place(tag))
+        choice = tuple(generated)
+        if choice and (reason := refused_name(name)):
+            raise self.fault(tag, f"there is no section [{name}], and {reason}", name)
         written = bindings.sections()
         suggestion = self.reading.did_you_mean(
-            name, [*written, *generated], lambda near: near in written or usable(near)
+            name, [*written, *choice], lambda near: near in written or usable(near)
         )
         raise self.fault(tag, f"there is no section [{name}]{suggestion}", name)
 
@@ -320,11 +323,21 @@ class Section:
             if self.get(tag) is not None:
                 raise self.fault(tag, "this tag is not supported by this version")
 
+    def pass_over(self, *tags: str) -> None:
+        """Warn of each tag that someone wrote and that this version does nothing about."""
+        for tag in tags:
+            self.asked[tag.lower()] = tag
+            if self.is_written(tag):
+                self.warn(tag, "this tag is not supported by this version and does nothing")
+
     def _expected(self, value: str, vocabulary: Vocabulary[E]) -> str:
         usable = [n for n in vocabulary.names if recommendable(cast(E, vocabulary.find(n)))]
-        choice = f"one of {', '.join(usable)}" if len(usable) > 1 else "".join(usable)
-        suggestion = self.reading.did_you_mean(value, usable) if value else ""
-        return f"expected {choice}{suggestion}"
+        choice = (
+            f"expected one of {', '.join(usable)}" if len(usable) > 1 else f"expected {usable[0]}"
+        )
+        if reason := refused_name(value):
+            return f"{reason}; {choice}"
+        return choice + (self.reading.did_you_mean(value, usable) if value else "")
 
 
 def decimal(text: str) -> int | None:

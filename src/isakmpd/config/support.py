@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from isakmpd.config.constants import spell
@@ -112,6 +113,31 @@ def refusal(member: OpenEnum) -> str | None:
         return None
     reason = _REASONS.get(kind, {}).get(member, "is not supported by this version")
     return f"{spell(member)} {reason}"
+
+
+# What old files and other daemons call algorithms that are refused, inside a name or alone.
+_REFUSED_NAMES: tuple[tuple[str, str, OpenEnum], ...] = (
+    ("DES", "DES", EspTransform.DES),
+    ("RC4", "RC4", EspTransform.RC4),
+    ("GRP_?3|EC2N_?155", "GRP3", GroupDescription.EC2N_155),
+    ("GRP_?4|EC2N_?185", "GRP4", GroupDescription.EC2N_185),
+    ("GRP_?27|BP_?224", "GRP27", GroupDescription.BP_224),
+    ("DSS|DSA", "DSS", AuthenticationMethod.DSS),
+    ("RSA(?:_?SIG)?", "RSA_SIG", AuthenticationMethod.RSA_SIG),
+)
+
+
+def refused_name(name: str) -> str | None:
+    """Give the reason why a name that means nothing would be refused, None where it would not.
+
+    To whoever asks for DES, 3DES is not what they misspelt.
+    """
+    for pattern, spelling, member in _REFUSED_NAMES:
+        reason = refusal(member)
+        if reason and re.search(rf"(?<![A-Z0-9])(?:{pattern})(?![A-Z0-9])", name.upper()):
+            known_as = spell(member)
+            return reason if spelling == known_as else f"{spelling} is {known_as}, and {reason}"
+    return None
 
 
 def broken(member: OpenEnum) -> str | None:
