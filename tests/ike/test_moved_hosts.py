@@ -66,3 +66,13 @@ def test_whoever_is_called_leaves_it_to_the_caller() -> None:
     before = daemon.state()
     assert changed(daemon, ELSEWHERE) == []
     assert daemon.state() == before
+
+
+def test_who_is_passive_leaves_it_too() -> None:
+    """It keeps what it has, and begins nothing."""
+    daemon, peer, qm1 = begun()
+    begin_quick_mode(daemon, proposal(peer), qm1)
+    daemon.engine.set_active(False, daemon.now)
+    before = daemon.state()
+    assert changed(daemon, ELSEWHERE) == []
+    assert daemon.state() == before

@@ -90,6 +90,8 @@ class Ways:
         """
         pairs = self._negotiation.ipsec_sas.of_peer(sa)
         connections = self._negotiation.connections
+        if not self._negotiation.context.active:
+            return
         if not any(connections.cares_for(pair.name) for pair in pairs):
             return
         if sa.peer.address is None or isinstance(self._find(sa.peer, None), str):
