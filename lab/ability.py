@@ -9,10 +9,18 @@ from pathlib import Path
 TUN = "/dev/net/tun"
 CHARON = Path("/usr/lib/ipsec/charon")
 USERSPACE_ESP = Path("/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so")
+SYSTEM_PYTHON = Path("/usr/bin/python3")
 COMMANDS = {
     "ip": "iproute2",
     "nsenter": "util-linux",
     "ping": "iputils-ping",
+}
+COMMANDS_FOR_PACKAGE = {
+    "dpkg-deb": "dpkg",
+    "lintian": "lintian",
+    "pgrep": "procps",
+    "systemctl": "systemd",
+    "unshare": "util-linux",
 }
 COMMANDS_FOR_TESTS = {**COMMANDS, "nft": "nftables"}
 
@@ -57,6 +65,13 @@ def why_no_peer() -> str:
 def why_no_l2tp() -> str:
     """Tell why no L2TP server can run here."""
     return why_no_commands({"xl2tpd": "xl2tpd", "pppd": "ppp"}) or why_no_namespaces()
+
+
+def why_no_package() -> str:
+    """Tell why the Debian package cannot be built here and installed in a machine of its own."""
+    if not SYSTEM_PYTHON.exists():
+        return f"{SYSTEM_PYTHON} is missing (Debian package python3)"
+    return why_no_commands(COMMANDS_FOR_PACKAGE) or why_no_namespaces()
 
 
 def why_no_commands(commands: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ from lab.namespace import sweep
 KINDS: dict[str, str] = {
     "peer": "negotiates with strongSwan",
     "l2tp": "runs xl2tpd over our transport mode",
+    "package": "builds the Debian package, or boots a machine to install it in",
     "namespaces": "builds network namespaces with real daemons in them",
     "root": "needs root's rights",
     "simulation": "runs whole daemons on a virtual clock",
@@ -23,6 +24,7 @@ KINDS: dict[str, str] = {
 REASONS: dict[str, Callable[[], str]] = {
     "peer": ability.why_no_peer,
     "l2tp": ability.why_no_l2tp,
+    "package": ability.why_no_package,
     "namespaces": ability.why_no_namespaces,
     "root": ability.why_no_root,
 }
