@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab.deadline import until
-from lab.isakmpd import PROGRAM
+from lab.isakmpd import PROGRAM, children_of
 from lab.namespace import HAS_IPV6, Namespace
 from tests.daemon.loopback import (
     EAST,
@@ -26,6 +25,7 @@ from tests.daemon.loopback import (
     pair,
     sections,
 )
+from tests.daemon.starts import Start, sentence
 
 pytestmark = pytest.mark.namespaces
 POOR = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
@@ -50,61 +50,10 @@ def host() -> Iterator[Namespace]:
         yield namespace
 
 
-class Start:
-    """A place to start a daemon from, with a configuration that is good."""
-
-    def __init__(self, host: Namespace, folder: Path) -> None:
-        self.host = host
-        self.run_directory = folder / "run"
-        self.run_directory.mkdir(mode=0o700)
-        self.file = folder / "isakmpd.conf"
-        self.configure(configuration("west", ()))
-
-    def configure(self, text: str, mode: int = 0o600) -> None:
-        """Write the configuration file."""
-        self.file.write_text(text)
-        self.file.chmod(mode)
-
-    def words(self, *more: str | Path) -> tuple[str | Path, ...]:
-        """Give the command."""
-        return (PROGRAM, "-c", self.file, "--run-dir", self.run_directory, *more)
-
-    def run(self, *more: str | Path, before: tuple[str, ...] = (), stdin: str = "") -> Ended:
-        """Run the daemon until it ends or has detached."""
-        return self.host.run(*before, *self.words(*more), check=False, stdin=stdin)
-
-    def left(self) -> list[str]:
-        """Name the files in the run directory."""
-        return sorted(path.name for path in self.run_directory.iterdir())
-
-    def end(self) -> None:
-        """End the daemon that has detached, and wait until it has."""
-        pid = int((self.run_directory / "isakmpd.pid").read_text())
-        os.kill(pid, signal.SIGTERM)
-        until(lambda: not alive(pid), 10, "the daemon to end")
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process runs; a zombie, which waits to be counted, does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-Ended = subprocess.CompletedProcess[str]
-
-
 @pytest.fixture
 def start(host: Namespace, tmp_path: Path) -> Start:
     """A place to start from."""
     return Start(host, tmp_path)
-
-
-def sentence(ended: Ended) -> str:
-    """Give the last line on standard error, without its time."""
-    assert ended.returncode == 1, ended
-    return re.sub(r"^\d{6}\.\d{6} Default ", "", ended.stderr.splitlines()[-1])
 
 
 # Refusals
@@ -214,8 +163,12 @@ def test_a_second_daemon_harms_nothing(host: Namespace, tmp_path: Path) -> None:
         assert told == [
             f"{used} name another with --run-dir",
             f"{used} name another with --run-dir",
-            f"isakmpd: udp: cannot listen on {WEST} port 500: Address already in use"
-            " (another IKE daemon holds it)",
+            "isakmpd: "
+            + "; ".join(
+                f"udp: cannot listen on {WEST} port {port}: Address already in use"
+                " (another IKE daemon holds it)"
+                for port in (500, 4500)
+            ),
             f"isakmpd: the FIFO {first.fifo} is read by a running daemon; stop that, or name"
             " another with -f",
         ]
@@ -269,15 +222,16 @@ def test_a_detached_start_that_fails_says_so(start: Start) -> None:
 
 @pytest.mark.root
 def test_a_detached_daemon_logs_to_syslog(start: Start, tmp_path: Path) -> None:
-    """From its first line to its last, as isakmpd with its process ID."""
+    """From its first line to its last, as isakmpd with the ID of the process that negotiates."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
         log.bind(str(tmp_path / "log"))
         log.settimeout(5)
         inside = ("unshare", "--mount", "sh", "-c", WITH_SYSLOG, "sh", str(tmp_path))
         assert start.run("-Kn", before=inside).returncode == 0
-        pid = (start.run_directory / "isakmpd.pid").read_text().strip()
-        os.kill(int(pid), signal.SIGHUP)
-        said = [log.recv(4096).decode() for _ in range(4)]
+        monitor = int((start.run_directory / "isakmpd.pid").read_text())
+        (pid,) = children_of(monitor)
+        os.kill(monitor, signal.SIGHUP)
+        said = [log.recv(4096).decode() for _ in range(5)]
         start.end()
         said += [log.recv(4096).decode() for _ in range(2)]
     assert [re.sub(r"^<29>.*? isakmpd", "isakmpd", line) for line in said] == [
@@ -285,6 +239,7 @@ def test_a_detached_daemon_logs_to_syslog(start: Start, tmp_path: Path) -> None:
         f"isakmpd[{pid}]: IPsec stack: none, as -n asks: nothing is carried",
         f"isakmpd[{pid}]: no connection is configured: isakmpd waits for C commands or a reload",
         f"isakmpd[{pid}]: SIGHUP received",
+        f"isakmpd[{pid}]: isakmpd: the configuration is read anew, 0 connections and 1 peers",
         f"isakmpd[{pid}]: isakmpd: shutting down...",
         f"isakmpd[{pid}]: isakmpd: exit",
     ]

@@ -75,31 +75,29 @@ class Denying(InProcess):
 
 
 def test_files_elsewhere_are_asked_for(tmp_path: Path) -> None:
-    """The configuration, a FIFO, a PID file, a capture and a report outside the run directory."""
+    """The configuration, a FIFO, a capture and a report outside the run directory."""
     run, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
     for folder in (run, elsewhere):
         folder.mkdir()
     recorder = Recorder()
-    fifo, pid = elsewhere / "fifo", elsewhere / "pid"
+    fifo = elsewhere / "fifo"
     files = {
         "capture_file": elsewhere / "pcap",
         "report_file": elsewhere / "report",
         "fifo": fifo,
-        "pid_file": pid,
     }
     text = configuration("west", ())
     with in_test(elsewhere, text, recorder, run_directory=run, capture=True, **files) as west:
         file = elsewhere / "isakmpd.conf"
-        assert recorder.files == [file, fifo, pid, elsewhere / "pcap"]
+        assert recorder.files == [file, fifo, elsewhere / "pcap"]
         west.command("R\nr\np off\nS")
         more = elsewhere / "more"
         west.command(f"p on={more}")
-        assert recorder.files[4:] == [file, elsewhere / "report", more]
+        assert recorder.files[3:] == [file, elsewhere / "report", more]
         assert (elsewhere / "report").stat().st_size > 0
         recorder.files.clear()
-    assert recorder.files == [pid, pid, fifo]
+    assert recorder.files == [fifo]
     assert not fifo.exists()
-    assert not pid.exists()
 
 
 def test_files_of_the_run_directory_are_our_own(tmp_path: Path) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 
+from isakmpd.daemon.answers import Answers
 from isakmpd.daemon.fifo import STANDARD_INPUT, remove_unread_fifo
-from isakmpd.daemon.opener import OWN_FILES
 from isakmpd.daemon.run_files import RunLock, RunPaths, read_pid, remove_pid, write_pid
-from isakmpd.privsep.files import identity_of
 
 
 class RunDirectory:
@@ -44,9 +42,7 @@ class RunDirectory:
         """
         if self._paths.fifo != STANDARD_INPUT:
             remove_unread_fifo(self._paths.fifo)
-        for answer in self._directory.glob(f"{self._paths.result.name}.*"):
-            with contextlib.suppress(OSError):
-                OWN_FILES.remove(answer, identity_of(answer.lstat()))
+        Answers(self._directory).clear()
         remove_pid(self._paths.pid, self._process_id)
         self._lock.release()
 
