@@ -86,6 +86,18 @@ def test_a_failing_connection_is_tried_at_longer_and_longer_intervals() -> None:
     assert gaps[-1] > 40 + 60 * 0.75
 
 
+def test_who_asks_for_a_connection_that_waits_after_a_failure_waits_no_longer() -> None:
+    """As ``c`` does; one that is being negotiated is left alone."""
+    daemon = Daemon(configuration(answers=False))
+    while not any(one.last_failure for one in daemon.snapshot.connections):
+        daemon.passes(1)
+    assert daemon.passes(1) == []
+    assert daemon.engine.establish("lan", daemon.now)
+    assert kinds(daemon.passes(1)) == [ExchangeType.ID_PROT]
+    assert daemon.engine.establish("lan", daemon.now)
+    assert daemon.passes(1) == []
+
+
 def test_an_isakmp_sa_that_goes_takes_its_unanswered_quick_mode_along() -> None:
     """The connection begins anew soon instead of waiting for an answer that cannot come."""
     daemon, peer = Daemon(configuration(answers=False)), a_peer(vendors=())

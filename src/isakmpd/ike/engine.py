@@ -191,6 +191,7 @@ class Engine:
         self._at(now)
         if name in self._context.configuration.connections:
             self._negotiation.connections.watch(name)
+            self._negotiation.connections.try_soon(name)
         elif name in self._context.configuration.peers:
             self._negotiation.begin_phase1(name)
         else:
