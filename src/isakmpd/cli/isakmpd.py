@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from isakmpd.cli.flags import UsageError, help_text, read_command_line, usage
-from isakmpd.cli.output import write_out
+from isakmpd.cli.output import complain, write_out
 from isakmpd.daemon.process import run
 
 
@@ -18,8 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options, asked = read_command_line(sys.argv[1:] if arguments is None else arguments)
     except UsageError as mistake:
-        sys.stderr.write(f"{usage()}isakmpd: {mistake}\n")
-        return 1
+        return complain(f"{usage()}isakmpd: {mistake}\n")
     if "help" in asked:
         return write_out(help_text())
     if "version" in asked:
