@@ -26,7 +26,7 @@ from isakmpd.daemon.notices import Notice, Notices, unheard
 from isakmpd.daemon.opener import DaemonFiles
 from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.pending_changes import PendingChanges
-from isakmpd.daemon.run_files import RunFileError, RunPaths, write_whole
+from isakmpd.daemon.run_files import RunFileError, RunPaths, read_pid, write_whole
 from isakmpd.daemon.sentence import sentence
 from isakmpd.daemon.sinks import time_stamp
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
@@ -286,7 +286,7 @@ class Service:
         """Tell what the status says of the daemon itself."""
         return DaemonFacts(
             version=version("isakmpd"),
-            process_id=os.getpid(),
+            process_id=read_pid(self.paths.pid) or os.getpid(),
             uptime=self.now() - self._began,
             stack=self._stack_at_start.value,
             run_directory=self._options.run_directory.absolute(),
