@@ -44,9 +44,9 @@ def recording(tmp_path: Path) -> Recording:
 
 
 def test_a_frame_is_the_original_s_octet_for_octet() -> None:
-    """The first 32 octets of a recorded frame: link, IPv4 and UDP header with their checksums."""
+    """Link, IPv4 and UDP header as recorded, but for the TTL, which was 0, and so the checksum."""
     recorded_headers = bytes.fromhex(
-        "00000002450000d4 00010000 0011a57c 0a4d0001 0a4d000201f401f4 00c05ca4"
+        "00000002450000d4 00010000 4011657c 0a4d0001 0a4d000201f401f4 00c05ca4"
     )
     recorded_message = bytes.fromhex(
         "b2334704b838141200000000000000000110020000000000000000b80d0000380000000100000001"
@@ -55,7 +55,7 @@ def test_a_frame_is_the_original_s_octet_for_octet() -> None:
         "ec427b1f0d0000147d9419a65310ca6f2c179d9215529d560d0000144a131c81070358455c5728f2"
         "0e95452f00000014afcad71368a1f1c96b8696fc77570100"
     )
-    frame = frame_of(WEST_TO_EAST, recorded_message, True)
+    frame = frame_of(WEST_TO_EAST, recorded_message, True, 1)
     assert frame == recorded_headers + recorded_message
 
 
@@ -75,7 +75,7 @@ def test_an_independent_decoder_agrees(
     transport: Transport, outgoing: bool, ends: tuple[str, int, str, int], message: bytes
 ) -> None:
     """scapy finds the ends, the message behind the marker, and computes the same checksums."""
-    frame = frame_of(transport, message, outgoing)
+    frame = frame_of(transport, message, outgoing, 7)
     version = transport.local.version
     assert frame[:4] == (b"\0\0\0\x02" if version == 4 else b"\0\0\0\x18")
     layer = IP if version == 4 else IPv6
@@ -95,14 +95,14 @@ def test_an_independent_decoder_agrees(
 def test_a_checksum_of_zero_is_written_as_all_ones(transport: Transport) -> None:
     """Zero would mean that there is none (RFC 768)."""
     at = 4 + (20 if transport.local.version == 4 else 40) + 6
-    checksum = frame_of(transport, MESSAGE + bytes(2), True)[at : at + 2]
+    checksum = frame_of(transport, MESSAGE + bytes(2), True, 7)[at : at + 2]
     # What is added to the message is missing from its checksum.
-    assert frame_of(transport, MESSAGE + checksum, True)[at : at + 2] == b"\xff\xff"
+    assert frame_of(transport, MESSAGE + checksum, True, 7)[at : at + 2] == b"\xff\xff"
 
 
 def test_the_encryption_flag_is_cleared() -> None:
     """The message is in clear, so decoders must not take it for encrypted."""
-    assert frame_of(WEST_TO_EAST, MESSAGE, True).endswith(IN_CLEAR)
+    assert frame_of(WEST_TO_EAST, MESSAGE, True, 1).endswith(IN_CLEAR)
 
 
 def test_tshark_reads_the_file(recording: Recording) -> None:
@@ -160,7 +160,7 @@ def test_each_packet_is_on_file_at_once(recording: Recording) -> None:
     recording.capture.start()
     size = recording.path.stat().st_size
     recording.capture.write(WEST_TO_EAST, MESSAGE, outgoing=True)
-    frame = frame_of(WEST_TO_EAST, MESSAGE, True)
+    frame = frame_of(WEST_TO_EAST, MESSAGE, True, 1)
     assert recording.path.read_bytes()[size + 16 :] == frame
 
 
@@ -187,7 +187,7 @@ def test_switching_on_and_off_is_logged_as_recorded(recording: Recording, tmp_pa
         f'log_packet_init: starting IKE packet capture to file "{other}"',
         "log_packet_stop: stopped capture",
     ]
-    frame = frame_of(WEST_TO_EAST, MESSAGE, True)
+    frame = frame_of(WEST_TO_EAST, MESSAGE, True, 1)
     assert other.stat().st_size == len(FILE_HEADER) + 16 + len(frame)
 
 

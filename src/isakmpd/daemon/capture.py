@@ -18,6 +18,7 @@ from isakmpd.ike.transport import Transport
 LINKTYPE_LOOP: Final = 108  # the frame begins with an address family, as OpenBSD numbers them
 _FAMILIES: Final = {4: 2, 6: 24}
 _UDP: Final = 17
+_TTL: Final = 64  # any that is alive: decoders remark upon 0
 _NON_ESP_MARKER: Final = bytes(4)
 _FLAGS_OFFSET: Final = 19
 _ENCRYPTION_FLAG: Final = 0x01
@@ -46,6 +47,7 @@ class PacketCapture:
         self._wall_clock = wall_clock
         self._opener = opener
         self._descriptor: int | None = None
+        self._written = 0  # packets
 
     @property
     def active(self) -> bool:
@@ -85,7 +87,8 @@ class PacketCapture:
         descriptor = self._descriptor
         if descriptor is None:
             return
-        frame = frame_of(transport, octets, outgoing)
+        self._written += 1
+        frame = frame_of(transport, octets, outgoing, self._written & 0xFFFF)
         microseconds = round(self._wall_clock() * 1_000_000)
         seconds, fraction = divmod(microseconds, 1_000_000)
         record = _RECORD_HEADER.pack(seconds & 0xFFFFFFFF, fraction, len(frame), len(frame)) + frame
@@ -103,8 +106,11 @@ class PacketCapture:
         self.stop()
 
 
-def frame_of(transport: Transport, octets: bytes, outgoing: bool) -> bytes:
-    """Put a message into UDP, IP and the link header, checksums right."""
+def frame_of(transport: Transport, octets: bytes, outgoing: bool, number: int) -> bytes:
+    """Put a message into UDP, IP and the link header, checksums right.
+
+    ``number``, of 16 bits, tells IPv4 packets apart; IPv6 packets that are no fragments have none.
+    """
     source, source_port = transport.local, transport.local_port
     destination, destination_port = transport.remote, transport.remote_port
     if not outgoing:
@@ -119,10 +125,10 @@ def frame_of(transport: Transport, octets: bytes, outgoing: bool) -> bytes:
     pseudo_header = addresses + struct.pack(">II", length, _UDP)
     udp = udp[:6] + _checksum(pseudo_header + udp).to_bytes(2) + udp[8:]
     if source.version == 4:
-        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 1, 0, 0, _UDP, 0) + addresses
+        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, number, 0, _TTL, _UDP, 0) + addresses
         ip = ip[:10] + _checksum(ip).to_bytes(2) + ip[12:]
     else:
-        ip = struct.pack(">IHBB", 0x60000000, length, _UDP, 0) + addresses
+        ip = struct.pack(">IHBB", 0x60000000, length, _UDP, _TTL) + addresses
     return _FAMILIES[source.version].to_bytes(4) + ip + udp
 
 
