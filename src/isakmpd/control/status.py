@@ -73,8 +73,8 @@ class ConnectionStatus(TypedDict):
     """Show a configured connection.
 
     ``state``: ``up``; ``negotiating``; ``waiting`` for the next try, a packet or the peer, with
-    nobody's help; ``down``: somebody has to say ``c``. ``mode``: ``always`` up, ``on-demand``,
-    ``passive`` (the peer begins), ``manual`` (``c`` begins, or it was taken down). ``local`` and
+    nobody's help; ``down``: ``c`` begins it, or the peer. ``mode``: ``always`` up, ``on-demand``,
+    ``passive`` (the peer begins), ``manual`` (not listed, or taken down by hand). ``local`` and
     ``remote`` are what it protects, empty where only the SA will tell.
     """
 
@@ -204,7 +204,7 @@ def _mode(shown: ConnectionSnapshot, connection: Connection) -> str:
         return "always"
     if shown.on_demand:
         return "on-demand"
-    return "passive" if connection.passive else "manual"
+    return "passive" if connection.passive and not connection.listed else "manual"
 
 
 def _sa(sa: IpsecSaSnapshot) -> SaStatus:
