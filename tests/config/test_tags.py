@@ -69,6 +69,8 @@ WORKS = [
     ("me", "ID-type", "USER_FQDN"),
     ("me", "Name", "you.example.org"),
     ("you", "Address", "192.0.2.3"),
+    ("me", "Network", "10.0.0.0"),
+    ("me", "Netmask", "255.0.0.0"),
     ("main", "DOI", "ISAKMP"),
     ("main", "EXCHANGE_TYPE", "AGGRESSIVE"),
     ("main", "Transforms", "AES-SHA-GRP14"),
@@ -125,7 +127,10 @@ WORKS = [
     ("conn", "Accept-any-suite", "yes"),
 ]
 # What some values above lead to, and tags that mean something beside others alone.
+_SUBNET = {"ID-type": "IPV4_ADDR_SUBNET", "Name": None}
 BESIDE: dict[tuple[str, str], Sections] = {
+    ("me", "Network"): {"me": {**_SUBNET, "Netmask": "255.0.0.0"}},
+    ("me", "Netmask"): {"me": {**_SUBNET, "Network": "10.0.0.0"}},
     ("General", "Default-phase-1-ID"): {"peer": {"ID": None}},
     ("General", "Default-phase-1-lifetime"): {"own": {"Life": "LIFE_MAIN_MODE"}},
     ("General", "Default-phase-2-lifetime"): {"own-xf": {"Life": "LIFE_QUICK_MODE"}},

@@ -12,6 +12,7 @@ from isakmpd.cli.control_commands import COMMANDS, GLOBAL_OPTIONS
 from isakmpd.cli.flags import FLAGS
 from isakmpd.control.commands import BadCommand, parse
 from isakmpd.control.log_levels import CLASS_NAMES
+from tests.config.test_tags import DOES_NOTHING, REFUSED, WORKS
 
 PAGES = Path(__file__).parents[2] / "docs" / "man"
 NAMES = sorted(path.name for path in PAGES.iterdir())
@@ -162,3 +163,42 @@ def test_options_of_isakmpctl() -> None:
         (line,) = [one for one in entries(text, "Ic") if one.split()[0] == command.name]
         options = {word[2:] for one in command.arguments if one.is_option for word in one.words}
         assert set(re.findall(r"(?:Fl|\|) -([\w-]+)", line)) == options
+
+
+# Where the page describes the tags of each section of tests/config/test_tags.py.
+HEADINGS = {
+    "General": ".Sh GENERAL",
+    "Phase 1": ".Ss Phase 1",
+    "Phase 2": ".Ss Phase 2",
+    "peer": ".Ss ISAKMP-peer",
+    "me": ".Ss Phase1-ID",
+    "you": ".Ss Phase1-ID",
+    "main": ".Ss ISAKMP-configuration",
+    "own": ".Ss ISAKMP-transform",
+    "hour": ".Ss Lifetime",
+    "conn": ".Ss IPsec-connection",
+    "quick": ".Ss IPsec-configuration",
+    "own-suite": ".Ss IPsec-suite",
+    "own-esp": ".Ss IPsec-protocol",
+    "own-xf": ".Ss IPsec-transform",
+    "here": ".Ss IPsec-ID",
+    "there": ".Ss IPsec-ID",
+    "ipv4/192.0.2.2": ".Sh MODE CONFIG",
+    "X509-certificates": ".Ss X509-certificates",
+    "KeyNote": ".Ss KeyNote",
+}
+
+
+def known_tags() -> dict[str, set[str]]:
+    """Collect the tags that work, are refused or do nothing, by the heading of their page."""
+    found: dict[str, set[str]] = {heading: set() for heading in HEADINGS.values()}
+    for section, tag, *_ in (*WORKS, *REFUSED, *DOES_NOTHING):
+        if section in HEADINGS and not tag.startswith("192."):
+            found[HEADINGS[section]].add(tag)
+    return found
+
+
+@pytest.mark.parametrize(("heading", "known"), known_tags().items())
+def test_tags_of_a_section(heading: str, known: set[str]) -> None:
+    """Each stands under the heading of its section, and no other does."""
+    assert set(entries(part(page("isakmpd.conf.5"), heading), "Ic")) == known
