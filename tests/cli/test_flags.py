@@ -181,7 +181,7 @@ def test_what_asks_for_no_daemon(flag: str) -> None:
     """It may stand among other flags, which are read all the same."""
     assert read_command_line(["-d", flag, "-K"]) == (
         Options(foreground=True, policy=False),
-        {flag[2:]},
+        frozenset({flag[2:]}),
     )
 
 

@@ -52,7 +52,7 @@ def started(host: Namespace, folder: Path, words: str, commands: str = "r\nQ\n")
     file = folder / "isakmpd.conf"
     file.touch(0o600)
     file.write_text(CONFIGURATION)
-    usual = ["-d", "-K", "-n", "-c", file, "--run-dir", folder, "-f", "-"]
+    usual: list[str | Path] = ["-d", "-K", "-n", "-f", "-", "-c", file, "--run-dir", folder]
     ended = host.run(
         PROGRAM, *usual, *words.format(here=folder).split(), stdin=commands, check=False
     )

@@ -114,7 +114,7 @@ def configuration(
 
 
 class Daemon:
-    """One engine, and what it sent and logged; ``asked`` are switches of the engine."""
+    """One engine, and what it sent and logged."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Daemon:
         address: Address = DAEMON,
         nat_traversal: bool = True,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
-        **asked: bool,
+        acquire_only: bool = False,
     ) -> None:
         self.now = 1000.0
         self.address = address  # changes when the host moves
@@ -138,7 +138,7 @@ class Daemon:
             local_address=lambda _peer: self.address,
             nat_traversal=nat_traversal,
             capabilities=capabilities,
-            **asked,
+            acquire_only=acquire_only,
             listens_on=lambda one: one == self.address,
         )
         self.log: list[str] = []

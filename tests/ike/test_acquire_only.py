@@ -21,9 +21,9 @@ def tagged(config: Configuration, *, on: bool = True) -> Configuration:
     return replace(config, general=replace(config.general, acquire_only=on))
 
 
-def up(config: Configuration, **asked: bool) -> tuple[Daemon, Peer]:
+def up(config: Configuration, *, acquire_only: bool = False) -> tuple[Daemon, Peer]:
     """A daemon whose listed connection is up."""
-    daemon, peer = Daemon(config, **asked), a_peer()
+    daemon, peer = Daemon(config, acquire_only=acquire_only), a_peer()
     qm1 = begin_main_mode(daemon, peer)
     begin_quick_mode(daemon, proposal(peer), qm1)
     return daemon, peer
