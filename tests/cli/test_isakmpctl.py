@@ -27,44 +27,52 @@ def run(folder: Path, replies: Replies, words: Sequence[str]) -> tuple[int, list
     return ended, [command for command in daemon.commands if command != "end of test"]
 
 
-REFUSED = said("conf_set_now: duplicate tag [General]:Listen-on, ignoring...", ok=False)
+def test_a_tag_that_is_set_is_replaced_by_force_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The daemon's refusal says what it is; ours says what helps."""
+    refused = said("conf_set_now: duplicate tag [a]:b, ignoring...", ok=False)
+    assert run(tmp_path, {"C set [a]:b=c": [refused]}, ["set", "a", "b", "c"])[0] == 1
+    told_how = "isakmpctl: [a]:b is set already; --force replaces it\n"
+    assert capsys.readouterr() == ("", told_how)
 
 
 @pytest.mark.parametrize(
     ("words", "command", "reply", "out"),
     [
         ("reload", "R", said("configuration of /x read"), "configuration of /x read\n"),
-        ("reload", "R", said(), "the configuration is read again\n"),
-        ("report", "r", said("the report is in /x"), "the report is in /x\n"),
-        ("active", "M active", said(), "isakmpd is active\n"),
+        ("reload", "R", said("isakmpd: read anew"), "read anew\n"),
+        ("report", "r", said("ui_report: the report is in /x"), "the report is in /x\n"),
+        ("active", "M active", said("ui_setmode: already in active mode"), "isakmpd is active\n"),
         ("passive", "M passive", said(), "isakmpd is passive\n"),
-        ("log sa 30", "D 6 30", said("log_debug_cmd: changed"), "log_debug_cmd: changed\n"),
-        ("log UI 5", "D 10 5", said(), "the debug level is 5\n"),
-        ("log 3 0", "D 3 0", said(), "the debug level is 0\n"),
+        ("log sa 30", "D 6 30", said("log_debug_cmd: changed"), "changed\n"),
+        ("log UI 5", "D 10 5", said("changed"), "changed\n"),
+        ("log 3 0", "D 3 0", said("changed"), "changed\n"),
         ("log all 99", "D A 99", said("one", "two"), "one\ntwo\n"),
-        ("log toggle", "D T", said(), "the debug levels are toggled\n"),
-        ("capture on", "p on", said(), "the recording has begun\n"),
-        ("capture on /x", "p on=/x", said(), "the recording has begun in /x\n"),
-        ("capture off", "p off", said(), "the recording has ended\n"),
+        ("log toggle", "D T", said("log_debug_toggle: cleared"), "cleared\n"),
+        ("capture on", "p on", said("log_packet_init: begun"), "begun\n"),
+        ("capture on /x", "p on=/x", said("begun in /x"), "begun in /x\n"),
+        ("capture off", "p off", said("ended"), "ended\n"),
         ("get General Port", "C get [General]:Port", said(result="500\n"), "500\n"),
         ("get [a b] Port", "C get [a b]:Port", said(result="\n"), "\n"),
         (
             "set General Port 5 --force",
             "C set [General]:Port=5 force",
             said(),
-            "[General]:Port is set until the configuration is read\n",
+            "[General]:Port is set until the configuration is read again\n",
         ),
         (
             "set General Port 5",
             "C set [General]:Port=5",
-            said("[General]:Port: not in force"),
-            "[General]:Port: not in force\n",
+            said('ui_config: "C set [General]:Port=5"', "FIFO: [General]:Port= 5: not in force"),
+            "[General]:Port is set until the configuration is read again\n"
+            "FIFO: [General]:Port= 5: not in force\n",
         ),
         (
             "add x Connections a",
             "C add [x]:Connections=a",
             said(),
-            "[x]:Connections has a until the configuration is read\n",
+            "[x]:Connections has a until the configuration is read again\n",
         ),
         ("rm x", "C rms [x]", said(), "[x] is removed\n"),
         ("rm x y", "C rm [x]:y", said(), "[x]:y is removed\n"),
@@ -371,4 +379,4 @@ def test_a_status_refused_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[
     refused = said("ui_handle_messages: unrecognized command: 's'", ok=False)
     assert run(tmp_path, {"s": [refused]}, ["status"]) == (1, [])
     shown = capsys.readouterr()
-    assert shown.err == "isakmpctl: ui_handle_messages: unrecognized command: 's'\n"
+    assert shown.err == "isakmpctl: unrecognized command: 's'\n"

@@ -113,5 +113,5 @@ def test_a_failure_from_before_is_believed_only_after_a_while(
 def test_a_refusal_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str) -> None:
     """Nothing is waited for then."""
     assert run(tmp_path, words, [DOWN], ok=False)[0] == 1
-    complaint = "isakmpctl: ui_connect: there is no connection or peer west-east\n"
+    complaint = "isakmpctl: there is no connection or peer west-east\n"
     assert capsys.readouterr() == ("", complaint)

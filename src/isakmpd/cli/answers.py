@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Final, TextIO
 
 from isakmpd.cli.fifo_client import Answer, ControlError, FifoClient
 from isakmpd.control.printable import printable
+
+# How the log calls the part of the daemon that speaks, and who repeats what was commanded.
+_LABEL: Final = re.compile(r"(?:(?:ui|log|conf)_\w+|isakmpd): ")
+_ECHO: Final = re.compile(r"ui_\w+: ")
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -21,15 +26,19 @@ def done(*sentences: str) -> int:
     return 0
 
 
-def carry_out(client: FifoClient, command: str, otherwise: str) -> int:
-    """Have a command carried out and say what the daemon said, or ``otherwise`` if nothing.
+def carry_out(client: FifoClient, command: str, sentence: str = "") -> int:
+    """Have a command carried out and say so, in a sentence of ours or the daemon's words alone.
 
-    Raises ControlError with the daemon's words where it refuses.
+    After a sentence of ours follows what the daemon says beyond repeating the command. Raises
+    ControlError with the daemon's words where it refuses.
     """
     answer = client.ask(command)
     if not answer.ok:
         raise refusal(answer)
-    return done(*(_lines(answer.lines) or [otherwise]))
+    if not sentence:
+        return done(*_lines(answer.lines))
+    further = [line for line in answer.lines if not _ECHO.match(line)]
+    return done(sentence, *_lines(further))
 
 
 def refusal(answer: Answer) -> ControlError:
@@ -38,4 +47,4 @@ def refusal(answer: Answer) -> ControlError:
 
 
 def _lines(lines: Iterable[str]) -> list[str]:
-    return [printable(line) for line in lines]
+    return [printable(_LABEL.sub("", line)) for line in lines]

@@ -14,6 +14,7 @@ from isakmpd.cli.fifo_client import ControlError, FifoClient
 
 FROM_STANDARD_INPUT = "-"
 _LONGEST_VALUE = 4096
+_UNTIL = " until the configuration is read again"
 
 
 def get_value(client: FifoClient, given: Namespace) -> int:
@@ -33,14 +34,19 @@ def set_value(client: FifoClient, given: Namespace) -> int:
     value = _from_standard_input(given) if given.value == FROM_STANDARD_INPUT else given.value
     force = " force" if given.force else ""
     command = f"C set [{section}]:{tag}={_one_word(value, section, tag)}{force}"
-    return carry_out(client, command, f"[{section}]:{tag} is set until the configuration is read")
+    try:
+        return carry_out(client, command, f"[{section}]:{tag} is set{_UNTIL}")
+    except ControlError as refused:
+        if "duplicate tag" in str(refused):
+            raise ControlError(f"[{section}]:{tag} is set already; --force replaces it") from None
+        raise
 
 
 def add_element(client: FifoClient, given: Namespace) -> int:
     """Append to the list a tag holds."""
     section, tag = _place(given)
     value = _one_word(given.value, section, tag)
-    said = f"[{section}]:{tag} has {value} until the configuration is read"
+    said = f"[{section}]:{tag} has {value}{_UNTIL}"
     return carry_out(client, f"C add [{section}]:{tag}={value}", said)
 
 

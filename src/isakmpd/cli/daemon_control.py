@@ -75,7 +75,7 @@ def watch(client: FifoClient, _given: Namespace) -> int:
 
 def reload(client: FifoClient, _given: Namespace) -> int:
     """Read the configuration again; an unusable one changes nothing and is an error."""
-    return carry_out(client, "R", "the configuration is read again")
+    return carry_out(client, "R")
 
 
 def log(client: FifoClient, given: Namespace) -> int:
@@ -86,9 +86,9 @@ def log(client: FifoClient, given: Namespace) -> int:
     if given.log_class == "toggle":
         if given.level is not None:
             raise ControlError("log toggle takes no level")
-        return carry_out(client, "D T", "the debug levels are toggled")
+        return carry_out(client, "D T")
     which, level = _log_class(given.log_class), _level(given.level)
-    return carry_out(client, f"D {which} {level}", f"the debug level is {level}")
+    return carry_out(client, f"D {which} {level}")
 
 
 def _log_class(word: str) -> str:
@@ -117,21 +117,21 @@ def capture(client: FifoClient, given: Namespace) -> int:
         path = ask_status(client).capture
         return done(f"negotiations are recorded in {path}" if path else "nothing is recorded")
     if given.switch == "off" and given.path is None:
-        return carry_out(client, "p off", "the recording has ended")
+        return carry_out(client, "p off")
     if given.switch != "on":
         raise ControlError("expected capture on, capture on PATH or capture off")
     if given.path is None:
-        return carry_out(client, "p on", "the recording has begun")
+        return carry_out(client, "p on")
     # The daemon's working directory is another than ours.
     path = str(Path(given.path).absolute())
     if " " in path:
         raise ControlError(f'a path with blanks, "{path}", cannot go through the FIFO')
-    return carry_out(client, f"p on={path}", f"the recording has begun in {path}")
+    return carry_out(client, f"p on={path}")
 
 
 def report(client: FifoClient, _given: Namespace) -> int:
     """Write the report file and say where it is."""
-    return carry_out(client, "r", "the report is written")
+    return carry_out(client, "r")
 
 
 def active(client: FifoClient, _given: Namespace) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from isakmpd.cli.answers import refusal
 from isakmpd.cli.fifo_client import ControlError, FifoClient
 from isakmpd.control.printable import printable
 
@@ -160,7 +161,7 @@ def ask_status(client: FifoClient) -> DaemonStatus:
     """Ask the daemon how it is; raises ControlError."""
     answer = client.ask("s")
     if not answer.ok:
-        raise ControlError("; ".join(map(printable, answer.lines)) or "isakmpd tells no status")
+        raise refusal(answer)
     return read_status(answer.result)
 
 

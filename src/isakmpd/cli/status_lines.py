@@ -103,9 +103,10 @@ def summary(status: DaemonStatus) -> str:
     """Say how the daemon is, and how many tunnels are up."""
     up = sum(tunnel.state == UP for tunnel in status.tunnels)
     passive = "" if status.active else ", passive"
+    stack = "no" if status.stack == "none" else status.stack
     return (
         f"isakmpd {status.version}, process {status.pid}, up for {span(status.uptime)}{passive},"
-        f" {status.stack} IPsec stack; {up} of {_counted(len(status.tunnels), 'tunnel')} up"
+        f" {stack} IPsec stack; {up} of {_counted(len(status.tunnels), 'tunnel')} up"
     )
 
 

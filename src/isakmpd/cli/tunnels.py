@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
 
-from isakmpd.cli.answers import done, refusal
+from isakmpd.cli.answers import done, is_terminal, refusal
 from isakmpd.cli.daemon_status import NEGOTIATING, UP, DaemonStatus, Tunnel, ask_status
 from isakmpd.cli.fifo_client import ControlError, FifoClient
 from isakmpd.cli.status_lines import span
@@ -14,6 +15,7 @@ from isakmpd.cli.status_lines import span
 _POLL = 0.2  # seconds
 # A failure told before the command is believed to be of this attempt only after so many seconds.
 _STALE = 1.0
+_PATIENCE = 3.0
 
 
 def bring_up(client: FifoClient, given: Namespace) -> int:
@@ -26,12 +28,14 @@ def bring_up(client: FifoClient, given: Namespace) -> int:
     if given.no_wait:
         return done(f"isakmpd brings {name} up")
     began = time.monotonic()
+    hint = _Hint()
     for status in _watched(client, given.wait):
         tunnel = _of(status, name)
         waited = time.monotonic() - began
         if tunnel.state == UP:
             return done(f"{name} is up after {waited:.1f} s")
         if tunnel.state == NEGOTIATING:
+            hint.shown_after(waited, name)
             continue
         if tunnel.failure and (tunnel.failure != before.failure or waited >= _STALE):
             raise ControlError(f"{name} did not come up: {tunnel.failure}{_again(tunnel)}")
@@ -71,6 +75,21 @@ def _take_all_down(client: FifoClient, given: Namespace) -> int:
             return done("every tunnel is down")
     left = [tunnel.name or "<unnamed>" for tunnel in status.tunnels if tunnel.sas]
     raise ControlError(f"still up after {given.wait:g} s: {', '.join(left)}")
+
+
+class _Hint:
+    """Tell a person once, not a script, what is waited for."""
+
+    def __init__(self) -> None:
+        self._due = is_terminal(sys.stderr)
+
+    def shown_after(self, waited: float, name: str) -> None:
+        """Tell, once it has taken a while."""
+        if self._due and waited >= _PATIENCE:
+            self._due = False
+            print(  # noqa: T201
+                f"{name} is being negotiated; Ctrl-C ends the waiting alone", file=sys.stderr
+            )
 
 
 def _word(name: str) -> str:
