@@ -102,7 +102,9 @@ def test_a_writer_that_never_stops_starves_nobody(west: InTest, command: bytes) 
 
 def test_lines_after_the_end_are_not_carried_out(west: InTest) -> None:
     """Q ends the daemon, whatever somebody writes behind it."""
-    west.command("Q\nS\nX")
+    with west.service.paths.fifo.open("wb", buffering=0) as fifo:
+        fifo.write(b"Q\nS\nX\n")
+    west.loop.run_forever()
     assert west.log[-2:] == [
         "ui_shutdown_daemon: received shutdown command",
         "isakmpd: shutting down...",
