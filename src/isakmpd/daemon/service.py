@@ -244,6 +244,8 @@ class Service:
 
     def reinitialize(self) -> bool:
         """Read the configuration anew; a faulty one changes nothing, and False tells of it."""
+        if self.leaving:
+            return False
         self._notices(Notice.RELOADING)
         try:
             return self._read_anew()

@@ -51,17 +51,17 @@ class ServiceManager:
         self._tell("STOPPING=1", f"STATUS={status}")
 
     def alive(self, status: str) -> None:
-        """Tell that the daemon shows life."""
-        self._tell("WATCHDOG=1", *([f"STATUS={status}"] if status else []))
+        """Tell that the daemon shows life, unless that had to wait: there will be more."""
+        self._tell("WATCHDOG=1", *([f"STATUS={status}"] if status else []), patience=0)
 
-    def _tell(self, *assignments: str) -> None:
+    def _tell(self, *assignments: str, patience: float = PATIENCE) -> None:
         if not self._address:
             return
         with (
             contextlib.suppress(OSError, ValueError),
             socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaking,
         ):
-            speaking.settimeout(PATIENCE)
+            speaking.settimeout(patience)
             speaking.sendto("\n".join(assignments).encode(), self._address)
 
 
