@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TypeVar
 
 from isakmpd.config.bindings import Bindings
-from isakmpd.config.reading import ConfigError, Machine, Reading, Section
+from isakmpd.config.reading import ConfigError, Machine, Names, Reading, Section, no_names
 
 T = TypeVar("T")
 
@@ -16,11 +16,11 @@ def each(
     tag: str,
     kind: str,
     build: Callable[[Section], T],
-    generated: Iterable[str] = (),
+    generated: Names = no_names,
 ) -> tuple[T, ...]:
     """Build what every section of a list means; those with a fault are left out.
 
-    ``generated`` are names to suggest besides those of the file. Raises ConfigError where nothing
+    ``generated`` lists names to suggest besides those of the file. Raises ConfigError where nothing
     remains.
     """
     built: list[T] = []

@@ -22,6 +22,9 @@ from isakmpd.wire.numbers import (
 )
 
 
+_MOST_SHOWN = 500  # characters at either end of a problem that is told
+
+
 @dataclass(frozen=True, slots=True)
 class OfferAccept:
     """Offer ``value`` and accept ``minimum`` to ``maximum``; a plain value accepts only itself.
@@ -257,7 +260,15 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {_without_middle(self.text)}"
+
+
+def _without_middle(text: str) -> str:
+    """Keep the beginning and the end of what quotes a whole file."""
+    if len(text) <= 2 * _MOST_SHOWN:
+        return text
+    return f"{text[:_MOST_SHOWN]} ... ({len(text)} characters) ... {text[-_MOST_SHOWN:]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ def _offer(configuration: Section) -> tuple[ExchangeType, tuple[Phase1Transform,
     if configuration.key == _BY_DEFAULT and not configuration.is_written(_TRANSFORMS):
         return exchange_type, ()
     return exchange_type, each(
-        configuration, _TRANSFORMS, "transform", phase_1_transform, main_mode_names()
+        configuration, _TRANSFORMS, "transform", phase_1_transform, main_mode_names
     )
 
 

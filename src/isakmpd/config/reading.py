@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -24,6 +24,7 @@ E = TypeVar("E", bound=OpenEnum)
 Place = tuple[str, int]  # file and line
 ANY = "ANY"  # where a peer's choice will do
 
+Names = Callable[[], Iterable[str]]
 Default = tuple[str, str]  # what is used, and what the original used
 
 _BUILT_IN: Place = (GENERATED, 0)
@@ -37,6 +38,11 @@ class ConfigError(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+def no_names() -> tuple[str, ...]:
+    """List no names."""
+    return ()
 
 
 def nothing(name: str, family: int) -> Address | None:
@@ -301,19 +307,22 @@ class Section:
         self,
         tag: str,
         name: str,
-        generated: Iterable[str] = (),
+        generated: Names = no_names,
         usable: Callable[[str], bool] = anything,
     ) -> Section:
-        """Open the section a tag names; ``generated`` are names to suggest besides, if usable."""
+        """Open the section a tag names; ``generated`` lists names to suggest besides."""
         bindings = self.reading.bindings
         if bindings.exists(name):
             return self.reading.section(name, self.place(tag))
-        choice = tuple(generated)
-        if choice and (reason := refused_name(name)):
+        if generated is not no_names and (reason := refused_name(name)):
             raise self.fault(tag, f"there is no section [{name}], and {reason}", name)
-        written = bindings.sections()
+
+        def candidates() -> Iterator[str]:
+            yield from bindings.sections()
+            yield from generated()
+
         suggestion = self.reading.did_you_mean(
-            name, [*written, *choice], lambda near: near in written or usable(near)
+            name, candidates(), lambda near: bool(bindings.written_in(near)) or usable(near)
         )
         raise self.fault(tag, f"there is no section [{name}]{suggestion}", name)
 

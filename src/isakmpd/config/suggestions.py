@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 _MOST = 20  # searches in one reading: among thousands of generated names each takes a while
 _MOST_NEAR = 200
+_LONGEST = 200  # characters: nobody misspells more, and comparing them takes their square
 _ALIKE = 0.75
 
 
@@ -21,16 +22,23 @@ class Suggestions:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._seen: set[str] = set()
 
     def did_you_mean(
         self, seen: str, candidates: Iterable[str], usable: Callable[[str], bool] = anything
     ) -> str:
-        """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near."""
+        """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near.
+
+        The candidates may be a generator, which is left alone where no search is due.
+        """
+        if len(seen) > _LONGEST or (len(self._known) == _MOST and seen not in self._seen):
+            return ""
         choice = tuple(candidates)
         key = (seen, choice)
         if key not in self._known:
             if len(self._known) == _MOST:
                 return ""
+            self._seen.add(seen)
             self._known[key] = _nearest(seen.lower(), choice, usable)
         near = self._known[key]
         return f'; did you mean "{near}"?' if near else ""

@@ -39,7 +39,7 @@ _OF_AH: Mapping[AhTransform, AuthenticationAlgorithm] = {
 
 def suites(section: Section, tag: str) -> tuple[Suite, ...]:
     """Read all suites a list names."""
-    return each(section, tag, "suite", _suite, quick_mode_names())
+    return each(section, tag, "suite", _suite, quick_mode_names)
 
 
 def _suite(section: Section) -> Suite:
