@@ -51,7 +51,7 @@ for name in systemd-udevd systemd-udev-trigger systemd-sysctl systemd-modules-lo
 done
 printf '[Unit]\\nRequires=basic.target\\nAfter=basic.target\\n' >"$units/lab.target"
 exec chroot . env -i container=lab PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
-    /lib/systemd/systemd --system --unit=lab.target --log-target=console
+    /lib/systemd/systemd --system --unit=lab.target
 """
 
 
@@ -69,7 +69,16 @@ class Machine:
         """Boot, and wait until that is done."""
         self._stage.mkdir()
         outside = self.network.spawn(
-            *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--cgroup", "--uts", "--ipc"),
+            *(
+                "unshare",
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "--cgroup",
+                "--uts",
+                "--ipc",
+            ),
             *("sh", "-c", _BOOT, "sh", self._stage, CHECKOUT),
             output=self._console,
         )

@@ -139,10 +139,10 @@ def test_it_depends_on_the_python_and_the_c_library_it_was_built_for(
 def test_lintian_finds_nothing_that_is_not_explained(package: Path) -> None:
     """A tag is either mended or overridden with its reason; isakmpctl(8) is not written yet."""
     done = subprocess.run(
-        ["lintian", "--allow-root", "--fail-on=error,warning", "--suppress-tags", "no-manual-page"]
-        + [str(package)],
+        ["lintian", "--allow-root", "--suppress-tags", "no-manual-page", package],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stdout == ""
+    assert done.returncode == 0, done.stderr
