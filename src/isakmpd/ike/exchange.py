@@ -120,12 +120,12 @@ class Exchange:
         if self.state is State.FAILED or self._expect is None:
             return
         chain = self._open(header, body)
+        self.context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
         expected = self._expect
         expected.check(chain)
         if self._proof is not None:
             self._proof(chain)
         self._accept(header, body, datagram, transport)
-        self.context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
         self._note(40, "step %d, %s has come", self.step, expected.name)
         self.step += 1
         self._advance(chain)

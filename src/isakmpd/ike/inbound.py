@@ -166,10 +166,10 @@ class Inbound:
         if header.encrypted:
             raise Malformed("a first message that is encrypted", NotifyType.INVALID_FLAGS)
         first = decode_chain(header.next_payload, body)
+        self._context.emit(Capture(at, octets, outgoing=False))
         step.check(first)
         if (limit := self._exchanges.make_room(at.remote)) is not None:
             raise Refused(f"phase 1 is not answered: {limit}", None)
-        self._context.emit(Capture(at, octets, outgoing=False))
         self._owner.answer_phase1(header, first, octets, at)
 
     def _phase2(self, header: Header, body: bytes, octets: bytes, at: Transport) -> None:
@@ -249,17 +249,18 @@ class Inbound:
     ) -> Chain:
         """Authenticate a first message before any state is made for it; raises Malformed."""
         chain = Sealing(sa.cipher, sa.phase2_iv(header.message_id)).open(header, body)
+        self._context.emit(Capture(at, in_clear(header, chain), outgoing=False))
         step.check(chain)
         expected = sa.prf_a(header.message_id.to_bytes(4), chain.after_first)
         if not equal(chain.one(Hash).data, expected):
             raise Unproven(f"HASH of {step.name} is wrong", NotifyType.INVALID_HASH_INFORMATION)
         sa.used_message_ids.add(header.message_id)
-        self._context.emit(Capture(at, in_clear(header, chain), outgoing=False))
         return chain
 
     def _hear(self, header: Header, body: bytes, at: Transport) -> None:
         """Let an unauthenticated notify explain what goes wrong; it decides nothing."""
         chain = decode_chain(header.next_payload, body)
+        self._context.emit(Capture(at, in_clear(header, chain), outgoing=False))
         notification = chain.first(Notification)
         if notification is None or notification.type >= _FIRST_STATUS or chain.first(Delete):
             content = ", ".join(_content(payload) for payload in chain.payloads) or "nothing"

@@ -92,6 +92,7 @@ def open_protected(
     iv = sa.phase2_iv(header.message_id)
     context.show_keys(sa.name, lambda: [(f"IV, message ID {header.message_id:08x}", iv)])
     chain = Sealing(sa.cipher, iv).open(header, body)
+    context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
     INFO.check(chain)
     expected = sa.prf_a(header.message_id.to_bytes(4), chain.after_first)
     if not equal(chain.one(Hash).data, expected):
@@ -99,7 +100,6 @@ def open_protected(
             "HASH of an informational message is wrong", NotifyType.INVALID_HASH_INFORMATION
         )
     sa.used_message_ids.add(header.message_id)
-    context.emit(Capture(transport, in_clear(header, chain), outgoing=False))
     return chain
 
 
