@@ -14,6 +14,7 @@ from isakmpd.ike.suite_support import lack, lacks
 from isakmpd.ipsec.choice import StackKind, acquire_only_sentence, choose_stack
 from isakmpd.ipsec.none import NoStack
 
+_LISTS: Final = ("Connections", "Passive-connections")
 _LEVEL_IS_SET: Final = "log_debug_cmd: log level"
 
 
@@ -45,8 +46,9 @@ def meaning(subject: Subject) -> Iterator[Finding]:
 
 
 def connections(subject: Subject) -> Iterator[Finding]:
-    """Warn where nothing is configured to be negotiated."""
-    if subject.readable and not subject.configuration.connections:
+    """Warn where the configuration lists nothing to be negotiated."""
+    listed = any(subject.bindings.get("Phase 2", tag) for tag in _LISTS)
+    if subject.readable and not listed:
         yield warning_about(
             subject.file, "no connection is configured: isakmpd would wait for C commands"
         )

@@ -17,6 +17,7 @@ from isakmpd.daemon.fifo import STANDARD_INPUT
 from isakmpd.daemon.findings import COMMAND_LINE, Finding, Subject, warning_about
 from isakmpd.daemon.interfaces import addresses_of_interface
 from isakmpd.daemon.listen_on import DECIDES, Wanted, numbered, wanted
+from isakmpd.daemon.run_files import read_pid
 from isakmpd.ipsec.choice import StackKind, choose_stack
 from isakmpd.wire.addresses import Address
 
@@ -165,12 +166,9 @@ def _has_reader(fifo: Path) -> bool | None:
 
 
 def _living(pid_file: Path) -> str:
-    with suppress(OSError, ValueError):
-        if pid_file.is_file():
-            number = int(pid_file.read_text(encoding="ascii"))
-            if number > 0 and Path("/proc", str(number)).exists():
-                return f"process {number}"
-    return ""
+    number = read_pid(pid_file)
+    alive = number is not None and Path("/proc", str(number)).exists()
+    return f"process {number}" if alive else ""
 
 
 def _wanted(subject: Subject) -> Wanted:
