@@ -1,5 +1,6 @@
 """One tunnel as the recorded one of the original: what the tests of result and report show."""
 
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
 from isakmpd.ike.ipsec import Direction, SaKey, SaKeys, SaPair, SaUsage, Selector, SimplexSa
@@ -22,6 +23,7 @@ from isakmpd.wire.numbers import (
     ExchangeType,
     GroupDescription,
     HashAlgorithm,
+    Protocol,
 )
 
 WEST = IPv4Address("10.77.0.1")
@@ -113,3 +115,12 @@ SNAPSHOT = Snapshot(
     timers=(TimerSnapshot(event="sa_soft_expire", due_in=1011.0),),
 )
 EMPTY = Snapshot((), (), (), (), ())
+
+
+def paired(protocol: Protocol, spi: int, keys: SaKeys) -> SaPair:
+    """Both directions of one protocol."""
+    inbound, outbound = (
+        replace(sa, key=replace(sa.key, spi=spi + step, protocol=protocol), keys=keys)
+        for step, sa in enumerate((PHASE_2.inbound, PHASE_2.outbound))
+    )
+    return SaPair(inbound, outbound)

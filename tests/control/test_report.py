@@ -8,8 +8,15 @@ import pytest
 from isakmpd.config.bindings import Bindings
 from isakmpd.config.read import read
 from isakmpd.control.report import ListeningSocket, report_lines, report_text
+from isakmpd.ike.ipsec import SaKeys
 from isakmpd.ike.snapshot import ConnectionSnapshot
-from tests.control.snapshots import EMPTY, PHASE_2, SNAPSHOT
+from isakmpd.wire.numbers import (
+    AhTransform,
+    AuthenticationAlgorithm,
+    IpcompTransform,
+    Protocol,
+)
+from tests.control.snapshots import EMPTY, PHASE_2, SNAPSHOT, paired
 
 BINDINGS = Bindings.parse(
     """\
@@ -104,6 +111,40 @@ def test_the_initiator_comes_first_whoever_it_is() -> None:
         "sa_report: initiator id: 10.2.0.0/24, responder id: 10.1.0.0/24,"
         " src: 10.77.0.1 dst: 10.77.0.2"
     ) in list(report_lines(answered, CONFIGURATION, []))
+
+
+def test_a_bundle_shows_each_of_its_protocols() -> None:
+    """By their numbers, with algorithms and SPIs of each; a CPI has two octets."""
+    none, sha = AuthenticationAlgorithm.NONE, AuthenticationAlgorithm.HMAC_SHA
+    bundle = (
+        paired(Protocol.IPCOMP, 0x4CAF, SaKeys(IpcompTransform.DEFLATE, none, b"", b"")),
+        *PHASE_2.bundle,
+        paired(Protocol.IPSEC_AH, 0xA11CAFE, SaKeys(AhTransform.SHA, sha, b"", bytes(20))),
+    )
+    pair = replace(PHASE_2, bundle=bundle)
+    lines = list(report_lines(replace(EMPTY, ipsec_sas=(pair,)), CONFIGURATION, []))
+    assert lines[5:11] == [
+        "sa_report: suite 1 proto 4",
+        "sa_report: DEFLATE",
+        "sa_report: suite 1 proto 3",
+        "sa_report: AES 128, HMAC_SHA",
+        "sa_report: suite 1 proto 2",
+        "sa_report: SHA, HMAC_SHA",
+    ]
+    spis = ["4cb0 ", "4caf ", "2ccbf240 ", "6a52867a ", "0a11caff ", "0a11cafe "]
+    assert [line for line in lines if ":" not in line and line.endswith(" ")] == spis
+
+
+def test_ports_of_a_selector_show() -> None:
+    """Which packets are meant is more than networks."""
+    selector = replace(PHASE_2.outbound.selector, protocol=17, local_port=1701)
+    (esp,) = PHASE_2.bundle
+    bundle = (replace(esp, outbound=replace(esp.outbound, selector=selector)),)
+    shown = replace(EMPTY, ipsec_sas=(replace(PHASE_2, bundle=bundle),))
+    assert (
+        "sa_report: initiator id: 10.1.0.0/24 protocol 17 port 1701, responder id: 10.2.0.0/24"
+        " protocol 17 port any, src: 10.77.0.1 dst: 10.77.0.2"
+    ) in list(report_lines(shown, CONFIGURATION, []))
 
 
 def test_every_line_carries_the_moment() -> None:

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 import pytest
 
 from isakmpd.control.result import sa_listing
-from isakmpd.ike.ipsec import SaKeys, SaPair
+from isakmpd.ike.ipsec import SaKeys
 from isakmpd.ike.snapshot import Expiry, SaFlags, Snapshot
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.numbers import (
@@ -16,7 +16,7 @@ from isakmpd.wire.numbers import (
     IpcompTransform,
     Protocol,
 )
-from tests.control.snapshots import EMPTY, PHASE_1, PHASE_2, SNAPSHOT
+from tests.control.snapshots import EMPTY, PHASE_1, PHASE_2, SNAPSHOT, paired
 
 RECORDED = (
     "SA name: conn (Phase 2)\n"
@@ -52,15 +52,6 @@ def only_isakmp(**changes: object) -> Snapshot:
 def only_ipsec(**changes: object) -> Snapshot:
     """Show one pair of IPsec SAs that differs from the recorded one."""
     return replace(EMPTY, ipsec_sas=(replace(PHASE_2, **changes),))  # type: ignore[arg-type]
-
-
-def paired(protocol: Protocol, spi: int, keys: SaKeys) -> SaPair:
-    """Both directions of one protocol."""
-    inbound, outbound = (
-        replace(sa, key=replace(sa.key, spi=spi + step, protocol=protocol), keys=keys)
-        for step, sa in enumerate((PHASE_2.inbound, PHASE_2.outbound))
-    )
-    return SaPair(inbound, outbound)
 
 
 def keyed(**changes: object) -> Snapshot:
@@ -99,6 +90,50 @@ def test_a_bundle_shows_each_of_its_protocols() -> None:
 def test_the_recorded_tunnel_reads_as_recorded() -> None:
     """Blanks at line ends and the empty line after each SA included."""
     assert sa_listing(SNAPSHOT) == RECORDED
+
+
+def test_an_authenticated_only_tunnel_has_no_cipher() -> None:
+    """AH alone, of a connection the configuration does not name, without a lifetime in time."""
+    keys = SaKeys(AhTransform.SHA2_256, AuthenticationAlgorithm.HMAC_SHA2_256, b"", bytes(32))
+    pair = paired(Protocol.IPSEC_AH, 0x1000, keys)
+    expiry = Expiry(None, 1024, None, None)
+    assert sa_listing(only_ipsec(name="", bundle=(pair,), expiry=expiry)).splitlines() == [
+        "SA name: <unnamed> (Phase 2)",
+        "src: 10.77.0.1 dst: 10.77.0.2",
+        "Lifetime: 1024 kilobytes",
+        "Flags 0x00000003",
+        "SPI 0: 00001001 ",
+        "SPI 1: 00001000 ",
+        "Transform: IPsec AH",
+        "Encryption not used.",
+        "Authentication key length: 32",
+        "Authentication algorithm: HMAC-SHA2-256",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("transform", "key", "name"),
+    [
+        (EspTransform.AES_CTR, 20, "AES (CTR)"),
+        (EspTransform.AES_GCM_16, 36, "AES (GCM)"),
+        (EspTransform.AES_GMAC, 28, "AES (GMAC)"),
+    ],
+)
+def test_the_key_of_a_counter_mode_holds_its_salt(
+    transform: EspTransform, key: int, name: str
+) -> None:
+    """Four octets of it, as the original counts."""
+    none = AuthenticationAlgorithm.NONE
+    shown = keyed(
+        transform=transform, encryption_key=bytes(key), authentication=none, authentication_key=b""
+    )
+    assert sa_listing(shown).splitlines()[9:13] == [
+        f"Encryption key length: {key}",
+        "Authentication key length: 0",
+        f"Encryption algorithm: {name}",
+        "Authentication algorithm: none",
+    ]
 
 
 def test_no_sa_makes_an_empty_file() -> None:

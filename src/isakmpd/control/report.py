@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from isakmpd.config.lexer import Binding
 from isakmpd.config.model import ClientId, Configuration
 from isakmpd.control.printable import printable
-from isakmpd.ike.ipsec import SaUsage, SimplexSa
+from isakmpd.ike.ipsec import SaKeys, SaUsage, SimplexSa
 from isakmpd.ike.snapshot import (
     ConnectionSnapshot,
     ExchangeSnapshot,
@@ -22,11 +22,11 @@ from isakmpd.ike.snapshot import (
     Snapshot,
 )
 from isakmpd.ike.transport import Transport
-from isakmpd.wire.addresses import Address
+from isakmpd.wire.addresses import Address, Network
+from isakmpd.wire.numbers import IpcompTransform, Protocol
 
 _IPSEC_DOI = 1
 _PROTO_ISAKMP = 1
-_PROTO_IPSEC_ESP = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +104,43 @@ def _isakmp_sa(number: int, sa: IsakmpSaSnapshot) -> Iterator[str]:
 
 def _ipsec_sa(number: int, sa: IpsecSaSnapshot) -> Iterator[str]:
     yield from _sa_head(number, sa, 2, sa.message_id)
-    yield f"sa_report: suite 1 proto {_PROTO_IPSEC_ESP}"
-    yield f"sa_report: {sa.transform} {sa.encryption_key_length * 8}, {sa.authentication}"
+    for pair in sa.bundle:
+        yield f"sa_report: suite 1 proto {int(pair.outbound.key.protocol)}"
+        yield f"sa_report: {_algorithms(pair.outbound.keys)}"
+    yield _selected(sa)
+    for pair in sa.bundle:
+        # What is counted, is counted for the SA that stands for the bundle.
+        counted = pair.outbound.key == sa.outbound.key
+        yield from _direction(0, pair.outbound, sa.outbound_usage if counted else None)
+        yield from _direction(1, pair.inbound, sa.inbound_usage if counted else None)
+
+
+def _algorithms(keys: SaKeys) -> str:
+    """Name what an SA is made with; the length of an encryption key holds its salt."""
+    bits = len(keys.encryption_key) * 8
+    cipher = f"{keys.transform} {bits}" if bits else str(keys.transform)
+    if isinstance(keys.transform, IpcompTransform):
+        return cipher
+    return f"{cipher}, {keys.authentication}"
+
+
+def _selected(sa: IpsecSaSnapshot) -> str:
     selector = sa.outbound.selector
-    ends = (str(selector.local), str(selector.remote))
-    yield _identities(*(ends if sa.initiator else ends[::-1]), sa.transport)
-    for index, direction, usage in (
-        (0, sa.outbound, sa.outbound_usage),
-        (1, sa.inbound, sa.inbound_usage),
-    ):
-        yield f"sa_report: spi[{index}]:"
-        yield f"{direction.key.spi:08x} "
-        yield from _usage(direction, usage)
+    ends = (
+        _end(selector.local, selector.protocol, selector.local_port),
+        _end(selector.remote, selector.protocol, selector.remote_port),
+    )
+    return _identities(*(ends if sa.initiator else ends[::-1]), sa.transport)
 
 
-def _usage(sa: SimplexSa, usage: SaUsage | None) -> Iterator[str]:
+def _end(network: Network, protocol: int, port: int) -> str:
+    return f"{network} protocol {protocol} port {port or 'any'}" if protocol else str(network)
+
+
+def _direction(index: int, sa: SimplexSa, usage: SaUsage | None) -> Iterator[str]:
+    digits = 4 if sa.key.protocol == Protocol.IPCOMP else 8
+    yield f"sa_report: spi[{index}]:"
+    yield f"{sa.key.spi:0{digits}x} "
     if usage is not None:
         direction = sa.key.direction.value
         yield f"sa_report: {direction} {usage.packets} packets {usage.octets} octets"
