@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from time import process_time
 
 import pytest
 
@@ -296,3 +297,24 @@ def test_a_peer_called_at_an_address_nobody_takes_for_it(
     assert not configuration.problems
     told = [str(note) for note in configuration.warnings]
     assert any("[peer]:Address is 192.0.2.2" in note for note in told) is warned
+
+
+def test_a_thousand_connections_are_read_at_once() -> None:
+    """A tenth of a second or two: a reload holds up everybody. Nothing may take the square."""
+    parts = ["[Phase 1]\n"]
+    parts += [f"10.0.{n // 250}.{n % 250}= peer{n}\n" for n in range(1000)]
+    names = ",".join(f"conn{n}" for n in range(1000))
+    parts.append(f"[Phase 2]\nConnections= {names}\n[quick]\nSuites= QM-ESP-AES-SHA-SUITE\n")
+    for n in range(1000):
+        parts.append(
+            f"[peer{n}]\nPhase= 1\nAddress= 10.0.{n // 250}.{n % 250}\nAuthentication= key{n}\n"
+            f"ID= id{n}\n[id{n}]\nID-type= FQDN\nName= host{n}.example.org\n"
+            f"[conn{n}]\nPhase= 2\nISAKMP-peer= peer{n}\nConfiguration= quick\nRemote-ID= net{n}\n"
+            f"[net{n}]\nID-type= IPV4_ADDR_SUBNET\nNetwork= 172.{16 + n // 250}.{n % 250}.0\n"
+            "Netmask= 255.255.255.0\n"
+        )
+    began = process_time()
+    configuration = parse("".join(parts), "f")
+    assert process_time() - began < 1
+    assert len(configuration.connections) == len(configuration.peers) == 1000
+    assert configuration.problems == configuration.unused == ()

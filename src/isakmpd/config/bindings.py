@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from isakmpd.config.generated import DEFAULT_DIRECTORY, Surroundings, generated_tags
 from isakmpd.config.lexer import BLANKS, Binding, lex, split_list
@@ -76,8 +77,10 @@ class Bindings:
         self.warnings = tuple(warnings)  # those that may not be what somebody meant
         self._surroundings = Surroundings(self._value, directory)
         self._written: dict[str, dict[str, Binding]] = {}
-        for binding in written:
-            self._section(binding.section).setdefault(binding.tag.lower(), binding)
+        for section, bindings in groupby(written, lambda binding: binding.section):
+            tags = self._section(section)
+            for binding in bindings:
+                tags.setdefault(binding.tag.lower(), binding)
 
     @classmethod
     def parse(cls, text: str, file: str, directory: str = DEFAULT_DIRECTORY) -> Bindings:
@@ -97,7 +100,12 @@ class Bindings:
 
     def sections(self) -> list[str]:
         """List the sections someone wrote, as first spelled."""
-        return [self.spelling(key) for key in self._written]
+        return [next(iter(tags.values())).section for tags in self._written.values()]
+
+    def each(self, tag: str) -> Iterator[Binding]:
+        """List what someone wrote of a tag, section by section."""
+        key = tag.lower()
+        return (tags[key] for tags in self._written.values() if key in tags)
 
     def spelling(self, section: str) -> str:
         """Give a section's name as it was first written, or as asked where nobody wrote it."""

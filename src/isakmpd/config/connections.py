@@ -29,13 +29,14 @@ def connections(reading: Reading) -> tuple[dict[str, Connection], tuple[Shut, ..
     listed = _listed(phase_2, "Connections")
     passive = _listed(phase_2, "Passive-connections")
     phase_2_place: Place = phase_2.place()
-    named = {section.name.lower(): section for section in (*listed, *passive)}
+    named = {section.key: section for section in (*listed, *passive)}
     bindings = reading.bindings
-    for name in bindings.sections():
-        if bindings.get(name, "Phase") == "2" and bindings.get(name, "ISAKMP-peer") is not None:
-            named.setdefault(name.lower(), reading.section(name, phase_2_place))
-    up = {section.name.lower() for section in listed}
-    answering = {section.name.lower() for section in passive}
+    for phase in bindings.each("Phase"):
+        if phase.value == "2" and "isakmp-peer" in bindings.written_in(phase.section):
+            section = reading.section(phase.section, phase_2_place)
+            named.setdefault(section.key, section)
+    up = {section.key for section in listed}
+    answering = {section.key for section in passive}
     found: dict[str, Connection] = {}
     shut: list[Shut] = []
     for key, section in named.items():
@@ -199,8 +200,9 @@ def _warn_of_networks_in_transport_mode(
     section: Section, offered: tuple[Suite, ...], *clients: ClientId | None
 ) -> None:
     modes = {each.encapsulation for suite in offered for each in suite.protocols[0].transforms}
-    networks = [client for client in clients if client and client.network.num_addresses > 1]
-    if modes == {EncapsulationMode.TRANSPORT} and networks:
+    if modes != {EncapsulationMode.TRANSPORT}:
+        return
+    if networks := [client for client in clients if client and client.network.num_addresses > 1]:
         names = " and ".join(f"[{client.section}] {client.network}" for client in networks)
         section.warn(
             "Configuration",

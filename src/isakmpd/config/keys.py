@@ -32,8 +32,8 @@ def keys_by_id(reading: Reading) -> dict[str, Secret]:
     """
     peers = _named_as_peers(reading.bindings)
     found: dict[str, Secret] = {}
-    for name in reading.bindings.sections():
-        if name.lower() in peers or not _holds_key(reading.bindings, name):
+    for name in [binding.section for binding in reading.bindings.each(_TAG)]:
+        if name.lower() in peers or _looks_like_a_peer(reading.bindings, name):
             continue
         identity = _identity_text(name)
         if identity is None:
@@ -60,14 +60,12 @@ def _identity_text(name: str) -> str | None:
     return name if _NAME.fullmatch(name) else None
 
 
-def _holds_key(bindings: Bindings, name: str) -> bool:
-    if _TAG.lower() not in bindings.written_in(name):
-        return False
-    return all(bindings.get(name, tag) is None for tag in _TAGS_OF_PEERS)
+def _looks_like_a_peer(bindings: Bindings, name: str) -> bool:
+    return any(bindings.get(name, tag) is not None for tag in _TAGS_OF_PEERS)
 
 
 def _named_as_peers(bindings: Bindings) -> set[str]:
     """List what the file names as peers, which may leave out every tag but the key."""
     named = [binding.value for binding in bindings.written_in("Phase 1").values()]
-    named += [each.value for each in bindings.written() if each.tag.lower() == "isakmp-peer"]
+    named += [binding.value for binding in bindings.each("ISAKMP-peer")]
     return {name.lower() for name in named}

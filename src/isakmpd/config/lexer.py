@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import accumulate
+from typing import NamedTuple
 
 from isakmpd.config.model import Problem
 
@@ -19,10 +20,11 @@ _COMMENT_IN_VALUE = re.compile(r"[ \t\v\f]#")
 _TAG_OF_KEYS = "authentication"
 _SWALLOWED_KEY = re.compile(r"authentication\s*=", re.IGNORECASE)
 HIDDEN = "<hidden>"
+_UTF_16 = ("\udcff\udcfe", "\udcfe\udcff")  # byte order marks, as surrogates
+_SAMPLE = 1000  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """Hold one ``Tag= value`` of a section; the value may be a key, so the repr hides it.
 
     ``line`` is 0 where no line of a file holds the binding.
@@ -30,9 +32,12 @@ class Binding:
 
     section: str
     tag: str
-    value: str = field(repr=False)
+    value: str
     file: str
     line: int
+
+    def __repr__(self) -> str:
+        return f"Binding([{self.section}]:{self.tag}, {self.file}:{self.line})"
 
     @property
     def shown(self) -> str:
@@ -60,10 +65,25 @@ class Lexed:
 
 def lex(text: str, file: str) -> Lexed:
     """Read the text of a configuration file; whatever the text, bad lines become problems."""
+    if reason := _no_text(text):
+        return Lexed((), (Problem(file, 1, f"{reason}; nothing of the file is read"),))
     lexer = _Lexer(file)
+    has_nul = "\0" in text
     for line, pieces in _logical_lines(text.removeprefix("\ufeff")):
-        lexer.take(line, pieces)
+        if has_nul and any("\0" in piece for piece in pieces):
+            lexer.pass_over_nul(line, pieces)
+        else:
+            lexer.take(line, pieces)
     return Lexed(tuple(lexer.bindings.values()), tuple(lexer.problems), tuple(lexer.warnings))
+
+
+def _no_text(text: str) -> str:
+    """Tell what a file is that has no lines to complain of; empty where it has."""
+    if text.startswith(_UTF_16) or text[:_SAMPLE].count("\0") * 4 > len(text[:_SAMPLE]):
+        return "the file is UTF-16 or binary; expected UTF-8"
+    if "\r" in text and "\n" not in text:
+        return "the lines end in CR alone; expected LF"
+    return ""
 
 
 def split_list(value: str) -> list[str]:
@@ -95,11 +115,18 @@ class _Lexer:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.section: str | None = None
+        self.section_key = ""  # in lower case
         self.in_broken_section = False
+
+    def pass_over_nul(self, line: int, pieces: list[str]) -> None:
+        """Leave a line alone that is no text, and with a header all that it heads."""
+        self._problem(line, "the line holds a NUL octet and is ignored; expected text")
+        if pieces[0].startswith("["):
+            self.in_broken_section = True
 
     def take(self, line: int, pieces: list[str]) -> None:
         """Digest one logical line."""
-        content = _JOINT.join(pieces)
+        content = _JOINT.join(pieces) if len(pieces) > 1 else pieces[0]
         if _COMMENT_LINE.match(content):
             self._comment(line, 0, pieces)
         elif content[0] == "[":
@@ -135,6 +162,7 @@ class _Lexer:
         name, bracket, _ = content[1:].partition("]")
         self.in_broken_section = not bracket
         self.section = name if bracket else None
+        self.section_key = name.lower()
         if not bracket:
             self._problem(
                 line,
@@ -156,19 +184,19 @@ class _Lexer:
 
     def _assignment(self, line: int, content: str, pieces: list[str]) -> None:
         name, _, value = content.partition("=")
-        words = name.split()
-        if len(words) != 1:
-            self._problem(line, _bad_tag(words))
+        tag = name.rstrip()
+        if len(tag.split()) != 1:
+            self._problem(line, _bad_tag(tag.split()))
             return
         if self.section is None:
             self._problem(
-                line, f'"{words[0]}=" stands before any section; expected a "[Section]" line first'
+                line, f'"{tag}=" stands before any section; expected a "[Section]" line first'
             )
             return
-        key = (self.section.lower(), words[0].lower())
+        key = (self.section_key, tag.lower())
         if "#" in value:
             value = self._without_comment(line, key[1], content, pieces)
-        binding = Binding(self.section, words[0], value.strip(BLANKS), self.file, line)
+        binding = Binding(self.section, tag, value.strip(BLANKS), self.file, line)
         first = self.bindings.setdefault(key, binding)
         if first is not binding:
             self._problem(

@@ -18,7 +18,7 @@ from isakmpd.config.peers import peer
 from isakmpd.config.reading import ConfigError, Machine, Reading, Section, nothing
 from isakmpd.config.services import well_known_port
 from isakmpd.config.unsupported import warn_of_unsupported_tags
-from isakmpd.config.unused import misspelt, unused
+from isakmpd.config.unused import misspelt, written_in_vain
 from isakmpd.wire.addresses import Address
 
 
@@ -55,6 +55,9 @@ def read(
     by_address, default_peer = _phase_1(reading)
     peers = reading.built("peer", Peer)
     _compare_addresses(reading, by_address, peers)
+    pools = address_pools(reading)
+    in_vain = written_in_vain(reading)
+    nearly_right = misspelt(reading, in_vain)
     return Configuration(
         general=daemon_wide,
         peers={each.section: each for each in peers},
@@ -63,13 +66,13 @@ def read(
         connections=found_connections,
         shut=shut,
         keys_by_id=reading.keys_by_id,
-        address_pools=address_pools(reading),
+        address_pools=pools,
         problems=_in_order([*bindings.problems, *reading.problems()]),
         warnings=_in_order(
-            [*bindings.warnings, *reading.warnings, *relied_on(reading), *misspelt(reading)]
+            [*bindings.warnings, *reading.warnings, *relied_on(reading), *nearly_right]
         ),
-        misspelt=_in_order([*reading.misspellings, *misspelt(reading)]),
-        unused=_in_order(unused(reading)),
+        misspelt=_in_order([*reading.misspellings, *nearly_right]),
+        unused=_in_order([each.problem() for each in in_vain]),
     )
 
 
@@ -91,12 +94,17 @@ def _phase_1(reading: Reading) -> tuple[dict[Address, str], str | None]:
         elif name is not None:
             by_address[key] = name
     default_peer = _peer_named(phase_1, "Default") if _wants_default(reading) else None
-    bindings = reading.bindings
-    for name in bindings.sections():
-        says_so = bindings.get(name, "Phase") == "1" and bindings.get(name, "ISAKMP-peer") is None
-        if says_so and _wanted(reading, name):
-            _build_peer(reading.section(name))
+    for name in _saying_so(reading.bindings):
+        _build_peer(reading.section(name))
     return by_address, default_peer
+
+
+def _saying_so(bindings: Bindings) -> list[str]:
+    """List the sections that say that they are peers, the default one by what it inherits."""
+    names = [binding.section for binding in bindings.each("Phase") if binding.value == "1"]
+    if bindings.written_in(DEFAULT_PHASE_1) and bindings.get(DEFAULT_PHASE_1, "Phase") == "1":
+        names.append(DEFAULT_PHASE_1)
+    return [name for name in names if "isakmp-peer" not in bindings.written_in(name)]
 
 
 def _compare_addresses(reading: Reading, by_address: dict[Address, str], peers: list[Peer]) -> None:
@@ -136,15 +144,11 @@ def _build_peer(section: Section) -> None:
 
 def _wants_default(reading: Reading) -> bool:
     """Tell whether anyone wrote anything about the default peer, rather than inheriting it."""
-    return "default" in reading.bindings.written_in("Phase 1") or _wanted(reading, DEFAULT_PHASE_1)
-
-
-def _wanted(reading: Reading, name: str) -> bool:
-    if name.lower() != DEFAULT_PHASE_1.lower():
-        return True
-    return any(
-        reading.bindings.written_in(section)
-        for section in (DEFAULT_PHASE_1, DEFAULT_PHASE_1_CONFIGURATION)
+    bindings = reading.bindings
+    return (
+        "default" in bindings.written_in("Phase 1")
+        or bool(bindings.written_in(DEFAULT_PHASE_1))
+        or bool(bindings.written_in(DEFAULT_PHASE_1_CONFIGURATION))
     )
 
 

@@ -87,7 +87,8 @@ class Reading:
         opened = self._sections.get(key)
         if opened is None:
             written = self.bindings.written_in(key)
-            opened = Section(self, self.bindings.spelling(name), via, key, written)
+            spelling = next(iter(written.values())).section if written else name
+            opened = Section(self, spelling, via, key, written)
             self._sections[key] = opened
         return opened
 

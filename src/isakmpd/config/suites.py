@@ -13,6 +13,7 @@ from isakmpd.config.lists import each
 from isakmpd.config.model import Phase2Transform, Suite, SuiteProtocol
 from isakmpd.config.reading import Section
 from isakmpd.config.transforms import warn_of_weakness
+from isakmpd.crypto.keymat import COMBINED_MODE
 from isakmpd.wire.numbers import (
     AhTransform,
     AuthenticationAlgorithm,
@@ -23,7 +24,6 @@ from isakmpd.wire.numbers import (
 
 DEFAULT_REPLAY_WINDOW = 64  # RFC 4303 section 3.4.3 prefers it; the original has 16
 _LARGEST_REPLAY_WINDOW = 4096
-_COMBINED_MODE = (EspTransform.AES_GCM_16, EspTransform.AES_GMAC)
 _ENCRYPTS_NOTHING = (EspTransform.NULL, EspTransform.AES_GMAC)
 _AUTHENTICATION = "AUTHENTICATION_ALGORITHM"
 # RFC 2407 section 4.4.3: the transform and the attribute of an AH say the same.
@@ -96,7 +96,7 @@ def _esp_transform(section: Section) -> Phase2Transform:
     group = section.constant("GROUP_DESCRIPTION", constants.GROUP_DESCRIPTION)
     authentication = _esp_authentication(section, cipher)
     bits = key_length(section, esp_key_lengths(cipher))
-    if cipher in _COMBINED_MODE and bits is None:
+    if cipher in COMBINED_MODE and bits is None:
         raise section.fault("KEY_LENGTH", "expected the key length in bits: 128, 192 or 256")
     warn_of_weakness(section, cipher, authentication, group)
     if cipher in _ENCRYPTS_NOTHING:
@@ -116,7 +116,7 @@ def _esp_transform(section: Section) -> Phase2Transform:
 def _esp_authentication(section: Section, cipher: EspTransform) -> AuthenticationAlgorithm:
     algorithm = section.constant(_AUTHENTICATION, constants.AUTHENTICATION_ALGORITHM)
     name = constants.spell(cipher)
-    if cipher in _COMBINED_MODE:
+    if cipher in COMBINED_MODE:
         if algorithm is not None:
             text = f"{name} authenticates by itself; expected no such tag"
             raise section.fault(_AUTHENTICATION, text)

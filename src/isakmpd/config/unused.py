@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from isakmpd.config.lexer import Binding
 from isakmpd.config.model import Problem
 from isakmpd.config.reading import Reading
@@ -9,48 +12,43 @@ from isakmpd.config.reading import Reading
 _NAMED_BY_NO_TAG = ("General", "Phase 1", "Phase 2", "X509-certificates", "KeyNote")
 
 
-def unused(reading: Reading) -> list[Problem]:
-    """List what someone wrote and a reading never asked for, whole sections in one line."""
-    listed: dict[Problem, None] = {}
-    for name in reading.bindings.sections():
-        if not reading.asked_of(name):
-            listed[_whole_section(reading, name)] = None
-            continue
-        for binding in _never_asked(reading, name):
-            listed[_tag(name, binding)] = None
-    return list(listed)
+@dataclass(frozen=True, slots=True)
+class InVain:
+    """Hold a binding that nothing asked for; ``whole`` stands for all of its section."""
+
+    section: str
+    binding: Binding
+    whole: bool
+
+    def problem(self, near: str = "") -> Problem:
+        """Say that nothing uses it, and what may be ``near``."""
+        what = f"section [{self.section}]" if self.whole else f"[{self.section}]:{self.binding.tag}"
+        return Problem(self.binding.file, self.binding.line, f"nothing uses {what}{near}")
 
 
-def misspelt(reading: Reading) -> list[Problem]:
-    """List the unused sections and tags that look like ones that could have been there."""
-    listed: list[Problem] = []
-    absent = [name for name in _NAMED_BY_NO_TAG if not reading.bindings.written_in(name)]
+def written_in_vain(reading: Reading) -> list[InVain]:
+    """List what someone wrote and a reading never asked for."""
+    listed: list[InVain] = []
     for name in reading.bindings.sections():
-        asked = reading.asked_of(name)
-        if not asked and (near := reading.did_you_mean(name, absent)):
-            listed.append(_whole_section(reading, name, near))
-        for binding in _never_asked(reading, name):
-            written = reading.bindings.written_in(name)
-            missing = [tag for key, tag in asked.items() if key not in written]
-            if near := reading.did_you_mean(binding.tag, missing):
-                listed.append(_tag(name, binding, near))
+        written, asked = reading.bindings.written_in(name), reading.asked_of(name)
+        if not asked:
+            listed.append(InVain(name, next(iter(written.values())), whole=True))
+        elif not written.keys() <= asked.keys() and not reading.is_faulty(name):
+            # A section with a fault was not read to its end.
+            spare = [binding for tag, binding in written.items() if tag not in asked]
+            listed += [InVain(name, binding, whole=False) for binding in spare]
     return listed
 
 
-def _never_asked(reading: Reading, name: str) -> list[Binding]:
-    # A section with a fault was not read to its end.
-    asked = reading.asked_of(name)
-    if not asked or reading.is_faulty(name):
-        return []
-    written = reading.bindings.written_in(name)
-    return [binding for tag, binding in written.items() if tag not in asked]
-
-
-def _whole_section(reading: Reading, name: str, near: str = "") -> Problem:
-    first = next(iter(reading.bindings.written_in(name).values()))
-    return Problem(first.file, first.line, f"nothing uses section [{name}]{near}")
-
-
-def _tag(name: str, binding: Binding, near: str = "") -> Problem:
-    text = f"nothing uses [{name}]:{binding.tag}{near}"
-    return Problem(binding.file, binding.line, text)
+def misspelt(reading: Reading, in_vain: Iterable[InVain]) -> list[Problem]:
+    """List those that look like sections and tags that could have been there."""
+    absent = [name for name in _NAMED_BY_NO_TAG if not reading.bindings.written_in(name)]
+    listed: list[Problem] = []
+    for one in in_vain:
+        seen, choice = one.section, absent
+        if not one.whole:
+            written, asked = reading.bindings.written_in(one.section), reading.asked_of(one.section)
+            seen, choice = one.binding.tag, [asked[tag] for tag in asked if tag not in written]
+        if near := reading.did_you_mean(seen, choice):
+            listed.append(one.problem(near))
+    return listed

@@ -58,6 +58,9 @@ ESP_KEYS: dict[EspTransform, EspKey] = {
     EspTransform.AES_GMAC: EspKey(128, _AES, salt=4),
 }
 
+# They authenticate as well as they encrypt, or instead (RFC 4106, RFC 4543).
+COMBINED_MODE = frozenset({EspTransform.AES_GCM_16, EspTransform.AES_GMAC})
+
 AUTHENTICATION_KEY_OCTETS: dict[AuthenticationAlgorithm, int] = {
     AuthenticationAlgorithm.NONE: 0,
     AuthenticationAlgorithm.HMAC_MD5: 16,

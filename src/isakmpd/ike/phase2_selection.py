@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from isakmpd.config.model import Connection, Lifetime, Phase2Transform, Suite, SuiteProtocol
 from isakmpd.crypto import groups
+from isakmpd.crypto.keymat import COMBINED_MODE
 from isakmpd.ike import phase2_transform
 from isakmpd.ike.phase2_alternatives import (
     SPI_LENGTHS,
@@ -22,7 +23,6 @@ from isakmpd.ike.refused import Refused
 from isakmpd.ike.suite_support import carried, hindrance, offerable, protocols
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,
-    EspTransform,
     GroupDescription,
     NotifyType,
     Protocol,
@@ -32,7 +32,6 @@ from isakmpd.wire.payloads import SecurityAssociation, Transform
 _SOME_SPI = 256  # the smallest there is, where none is meant
 _TOLD = 8  # suites that a peer is told of
 REPLAY_WINDOW = 16  # packets, of an SA that no suite describes
-_COMBINED_MODE = (EspTransform.AES_GCM_16, EspTransform.AES_GMAC)
 
 
 def choose(
@@ -224,7 +223,7 @@ def _authenticates(one: Agreed) -> bool:
     """Tell whether a protocol keeps packets from being forged."""
     offered = one.offered
     if offered.protocol == Protocol.IPSEC_ESP:
-        combined = offered.transform_id in _COMBINED_MODE
+        combined = offered.transform_id in COMBINED_MODE
         return combined or offered.authentication != AuthenticationAlgorithm.NONE
     return offered.protocol == Protocol.IPSEC_AH
 
