@@ -38,6 +38,7 @@ def _abort_exchanges(negotiation: Negotiation, address: Address, phase: int) -> 
         if exchange.phase == phase and exchange.transport.remote == address
     ]
     for exchange in found:
-        negotiation.connections.forget(exchange.name)
+        if phase == 2:
+            negotiation.connections.forget(exchange.name)
         exchange.abort(TORN_DOWN)
     return bool(found)
