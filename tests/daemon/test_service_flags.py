@@ -13,9 +13,12 @@ import pytest
 from isakmpd.ipsec.none import NoStack
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp, OpenRawEsp, OpenTun
+from lab.gateways import two_gateways
+from lab.isakmpd import Isakmpd
 from tests.daemon.loopback import EAST, WEST, configuration
 from tests.daemon.services import NAT_T_PORT, PORT, InTest, in_test
 from tests.daemon.test_service_faults import pump, pump_until
+from tests.daemon.test_service_lifecycle import example
 from tests.ike.scenes import a_peer
 
 NAT_T = {
@@ -72,6 +75,22 @@ def test_acquire_only_as_a_tag(tmp_path: Path) -> None:
         (tmp_path / "west" / "isakmpd.conf").write_text(configuration("west"))
         west.command("R")
         assert len(stack.flows) == len(stack.guards) == 1
+
+
+@pytest.mark.namespaces
+def test_acquire_only_carries_nothing_in_user_space() -> None:
+    """The SAs are there, no rule leads a packet to them, and the log says so at the start."""
+    with two_gateways(hosts=False) as lab:
+        west = Isakmpd(lab.west, lab.folder, example("west"), ("-K", "-a"))
+        east = Isakmpd(lab.east, lab.folder, example("east"))
+        with east, west:
+            before = lab.west.ip("rule")
+            west.wait_tunnel("west-east")
+            assert lab.west.ip("rule") == before
+            assert "10.1." not in before
+            assert "10.1." in lab.east.ip("rule")
+            said = "-a: SAs are installed without flows and guards, and the userspace stack carries"
+            assert west.log().count(said) == 1
 
 
 # -n
