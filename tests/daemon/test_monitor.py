@@ -192,7 +192,11 @@ def test_the_monitor_tells_the_service_manager(daemon: Daemon) -> None:
     """When it has begun, reads its configuration by SIGHUP and by R, and ends."""
     assert daemon.told["MAINPID"] == str(daemon.process.pid)
     assert daemon.told["STATUS"] == "0 of 1 connections up, none stack"
-    for ask in (lambda: daemon.process.send_signal(signal.SIGHUP), lambda: command(daemon, "R")):
+    asked: list[Callable[[], None]] = [
+        lambda: daemon.process.send_signal(signal.SIGHUP),
+        lambda: command(daemon, "R"),
+    ]
+    for ask in asked:
         before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         ask()
         assert int(daemon.hear("RELOADING=1")["MONOTONIC_USEC"]) >= before
