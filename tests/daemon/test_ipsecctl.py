@@ -60,6 +60,14 @@ def test_a_rule_is_a_burst_of_changes() -> None:
         assert found.general.dpd_check_interval == 5
 
 
+def rule_with(phase: str, kind: str, name: str) -> Rule:
+    """The rule with one transform in its main or quick mode."""
+    transforms = Transforms(*(name if kind == one else "" for one in ("enc", "auth", "group")))
+    return (
+        replace(TUNNEL, main=transforms) if phase == "main" else replace(TUNNEL, quick=transforms)
+    )
+
+
 CIPHERS = [
     *(("main", "enc", name) for name in ipsecctl.MAIN_CIPHERS),
     *(("main", "auth", name) for name in ipsecctl.MAIN_HASHES),
@@ -73,8 +81,7 @@ CIPHERS = [
 @pytest.mark.parametrize(("phase", "kind", "name"), CIPHERS)
 def test_every_transform_of_ipsec_conf_is_understood(phase: str, kind: str, name: str) -> None:
     """What it writes is what is offered, and nothing else."""
-    rule = replace(TUNNEL, **{phase: replace(Transforms(), **{kind: name})})
-    found = configured(rule)
+    found = configured(rule_with(phase, kind, name))
     assert not found.problems, [str(problem) for problem in found.problems]
     (connection,) = found.connections.values()
     (suite,) = connection.suites
@@ -100,7 +107,7 @@ def test_neither_encryption_nor_authentication_is_refused() -> None:
 @pytest.mark.parametrize("phase", ["main", "quick"])
 def test_a_curve_that_is_not_supported_is_named(phase: str) -> None:
     """And with it the section and tag that hold it."""
-    found = configured(replace(TUNNEL, **{phase: Transforms(group="bp224")}))
+    found = configured(rule_with(phase, "group", "bp224"))
     (problem, *_) = found.problems
     assert "GROUP_DESCRIPTION= BP_224" in str(problem)
 
@@ -215,7 +222,7 @@ def gone(one: Isakmpd, name: str) -> bool:
     return name not in listed(one)
 
 
-def test_a_hundred_rules_in_one_breath(tmp_path: Path) -> None:
+def test_a_hundred_rules_in_one_breath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They come into force together, not one by one, and go together."""
     rules = [replace(TUNNEL, source=f"10.1.{number}.0/24", mode="passive") for number in range(100)]
     with in_test(tmp_path, "", verbose=False) as west:
@@ -227,7 +234,7 @@ def test_a_hundred_rules_in_one_breath(tmp_path: Path) -> None:
             configure(*arguments, **named)  # type: ignore[arg-type]
             taken.append(len(engine.snapshot(west.service.now()).connections))
 
-        engine.configure = noted  # type: ignore[assignment]
+        monkeypatch.setattr(engine, "configure", noted)
         fifo = west.service.paths.fifo
 
         def write(lines: list[str]) -> None:

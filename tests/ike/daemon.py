@@ -125,6 +125,7 @@ class Daemon:
         nat_traversal: bool = True,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
         acquire_only: bool = False,
+        active: bool = True,
     ) -> None:
         self.now = 1000.0
         self.address = address  # changes when the host moves
@@ -139,6 +140,7 @@ class Daemon:
             nat_traversal=nat_traversal,
             capabilities=capabilities,
             acquire_only=acquire_only,
+            active=active,
             listens_on=lambda one: one == self.address,
         )
         self.log: list[str] = []

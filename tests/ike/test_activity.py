@@ -113,7 +113,8 @@ def test_what_is_up_lives_out_its_life() -> None:
     assert daemon.stack.flows
     assert set(kinds(sent)) <= {ExchangeType.INFO}
     sent = daemon.passes(DAY)
-    assert daemon.snapshot.ipsec_sas == daemon.snapshot.isakmp_sas == ()
+    assert not daemon.snapshot.ipsec_sas
+    assert not daemon.snapshot.isakmp_sas
     assert set(kinds(sent)) == {ExchangeType.INFO}, "Deletes"
     assert daemon.stack.guards
 

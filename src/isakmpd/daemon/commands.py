@@ -18,6 +18,7 @@ from isakmpd.daemon.configuration import LiveConfiguration
 from isakmpd.daemon.log import DaemonLog
 from isakmpd.daemon.run_files import RunFileError, RunPaths, write_whole
 from isakmpd.ike.engine import Engine
+from isakmpd.ike.outputs import LogClass
 from isakmpd.wire.addresses import Address
 
 
@@ -63,7 +64,11 @@ _FAILED: Final = Outcome(False)
 
 
 class Commands:
-    """Dispatch parsed commands; each leaves one line in the log, or why it was refused."""
+    """Dispatch parsed commands; each leaves one line in the log, or why it was refused.
+
+    Changes of the configuration do so for ``-v``, and questions, which scripts ask over and over,
+    for class UI.
+    """
 
     def __init__(
         self,
@@ -89,7 +94,8 @@ class Commands:
         except RunFileError as problem:
             self._log.error(str(problem))
         else:
-            self._log.detail(f'"{line_of(command)}" is answered in {self._paths.result}')
+            line = line_of(command)
+            self._log.debug(LogClass.UI, 10, '"%s" is answered in %s', line, self._paths.result)
 
     def run_for_answer(self, command: fifo.Plain | fifo.BadCommand) -> Outcome:
         """Carry out one command at once and write no result file."""
