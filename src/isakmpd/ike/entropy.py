@@ -1,4 +1,8 @@
-"""Give the engine its randomness as an argument, so that a run can be repeated."""
+"""Give the engine its randomness as an argument, so that a run can be repeated.
+
+All that is drawn comes from here: cookies, message IDs, nonces, private keys of every group, SPIs,
+waits. What a library would draw by itself, as for a signature, has to be derived (RFC 6979).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,12 @@ class Entropy(Protocol):
 
 
 class SeededEntropy:
-    """Give the same octets for the same seed: for the simulator and ``-r``, never for real keys."""
+    """Give the same octets for the same seed: for the simulator and ``-r``, never for real keys.
+
+    Daemons that talk to each other need seeds of their own: with one in common both draw the same
+    cookies, and each takes the other for an echo. Draws are served in the order in which they are
+    asked for, which on a real clock is that of the packets and timers.
+    """
 
     def __init__(self, seed: str) -> None:
         self._key = hashlib.sha256(seed.encode()).digest()
