@@ -62,10 +62,11 @@ def test_a_rule_is_a_burst_of_changes() -> None:
 
 def rule_with(phase: str, kind: str, name: str) -> Rule:
     """The rule with one transform in its main or quick mode."""
-    transforms = Transforms(*(name if kind == one else "" for one in ("enc", "auth", "group")))
-    return (
-        replace(TUNNEL, main=transforms) if phase == "main" else replace(TUNNEL, quick=transforms)
-    )
+    enc, auth, group = (name if one == kind else "" for one in ("enc", "auth", "group"))
+    transforms = Transforms(enc, auth, group)
+    if phase == "main":
+        return replace(TUNNEL, main=transforms)
+    return replace(TUNNEL, quick=transforms)
 
 
 CIPHERS = [
