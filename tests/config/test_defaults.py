@@ -42,7 +42,7 @@ def test_where_nothing_is_named(
     choice: str | None, phase_1: str, phase_2: str, flags: str | None
 ) -> None:
     """A peer with a key and its connection, at once or on demand, need no Configuration."""
-    layer = {"General": {"Defaults": choice}, "conn": {"Flags": flags}}
+    layer: Sections = {"General": {"Defaults": choice}, "conn": {"Flags": flags}}
     configuration = configured(NOTHING_NAMED, layer)
     assert configuration.problems == ()
     assert used(configuration) == ([phase_1], [phase_2])
@@ -80,7 +80,7 @@ def test_a_peer_without_a_key(layer: Sections, name: str) -> None:
 
 def test_a_key_stored_for_the_address_is_a_key() -> None:
     """As good as the peer's own."""
-    stored = {"peer": {"Authentication": None}, "192.0.2.2": {"Authentication": "x"}}
+    stored: Sections = {"peer": {"Authentication": None}, "192.0.2.2": {"Authentication": "x"}}
     assert used(configured(NOTHING_NAMED, stored)) == ([PHASE_1], [PHASE_2])
 
 

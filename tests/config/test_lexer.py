@@ -180,7 +180,8 @@ def test_no_text_is_too_strange(text: str) -> None:
     """Whatever a file holds, lexing ends with bindings and problems on its own lines."""
     lexed = lex(text, "f")
     last = text.count("\n") + 1
-    lines = [each.line for each in (*lexed.bindings, *lexed.problems, *lexed.warnings)]
+    lines = [binding.line for binding in lexed.bindings]
+    lines += [problem.line for problem in (*lexed.problems, *lexed.warnings)]
     assert all(1 <= line <= last for line in lines)
 
 

@@ -60,13 +60,13 @@ class Lexed:
 
     bindings: tuple[Binding, ...]
     problems: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]  # lines that may not be what somebody meant
+    warnings: tuple[Problem, ...] = ()  # lines that may not be what somebody meant
 
 
 def lex(text: str, file: str) -> Lexed:
     """Read the text of a configuration file; whatever the text, bad lines become problems."""
     if reason := _no_text(text):
-        return Lexed((), (Problem(file, 1, f"{reason}; nothing of the file is read"),))
+        return Lexed((), (Problem(file, 1, f"{reason}; nothing of the file is read"),), ())
     lexer = _Lexer(file)
     has_nul = "\0" in text
     for line, pieces in _logical_lines(text.removeprefix("\ufeff")):
