@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from isakmpd.ike.outputs import KEYS_LEVEL
 from lab.deadline import until
 from tests.daemon.loopback import SECRET, Pair, answered, configuration, pair, reported
 from tests.daemon.services import in_test
 from tests.daemon.test_service_faults import pump_until
 
 LOUD = ("-K", "-n", "-D", "A=99", "-L")
-AT_MOST: dict[str, Any] = {"log_levels": ("A=99",), "capture": True}
+# As much as is shown without asking for keys.
+AT_MOST: dict[str, Any] = {"log_levels": ("A=99", f"3={KEYS_LEVEL - 1}"), "capture": True}
 OTHER = "kein-einlass-heute"
 
 
