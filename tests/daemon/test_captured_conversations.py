@@ -133,14 +133,15 @@ class Scene:
         return self.nat is not None
 
 
+ENDS: dict[str, tuple[Address, Address, Address | None]] = {
+    "IPv4": (IPv4Address("192.0.2.1"), EAST, None),
+    "IPv6": (IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2"), None),
+    "NAT-T": (INSIDE, EAST, NAT),
+}
 SCENES = {
     f"{exchange.name} {name}": Scene(exchange, *ends)
     for exchange in (X.ID_PROT, X.AGGRESSIVE)
-    for name, ends in {
-        "IPv4": (IPv4Address("192.0.2.1"), EAST),
-        "IPv6": (IPv6Address("2001:db8::1"), IPv6Address("2001:db8::2")),
-        "NAT-T": (INSIDE, EAST, NAT),
-    }.items()
+    for name, ends in ENDS.items()
 }
 
 
@@ -215,7 +216,7 @@ def by_tshark(path: Path) -> list[dict[str, Any]]:
         pytest.skip("tshark is not installed")
     checked = [f"{protocol}.check_checksum:TRUE" for protocol in ("ip", "udp")]
     done = subprocess.run(
-        ["tshark", "-n", "-r", path, "-T", "json", "--no-duplicate-keys"]
+        ["tshark", "-n", "-r", str(path), "-T", "json", "--no-duplicate-keys"]
         + [word for one in checked for word in ("-o", one)],
         capture_output=True,
         text=True,
