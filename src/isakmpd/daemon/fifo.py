@@ -69,7 +69,7 @@ def remove_unread_fifo(path: Path, files: Files = OWN_FILES) -> None:
     """Remove a FIFO whose reader has died; anything else, and one that is read, stays."""
     with contextlib.suppress(OSError):
         found = path.lstat()
-        if stat.S_ISFIFO(found.st_mode) and not _has_reader(path, files):
+        if stat.S_ISFIFO(found.st_mode) and has_reader(path, files) is False:
             files.remove(path, identity_of(found))
 
 
@@ -83,18 +83,21 @@ def _make_way(path: Path, files: Files) -> None:
             f"will not replace {path} by a FIFO: it is a regular file;"
             " remove it or name another with -f"
         )
-    if stat.S_ISFIFO(found.st_mode) and _has_reader(path, files):
+    if stat.S_ISFIFO(found.st_mode) and has_reader(path, files) is not False:
         raise FifoError(
             f"the FIFO {path} is read by a running daemon; stop that, or name another with -f"
         )
     files.remove(path, identity_of(found))
 
 
-def _has_reader(path: Path, files: Files) -> bool:
+def has_reader(path: Path, files: Files = OWN_FILES) -> bool | None:
+    """Tell whether there is a FIFO that a process reads; None where this one may not know."""
     try:
+        if not path.is_fifo():
+            return False
         descriptor = files.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
     except OSError as error:
         # ENXIO is the kernel's word for a FIFO nobody reads.
-        return error.errno not in (errno.ENXIO, errno.ENOENT, errno.ELOOP)
+        return False if error.errno in (errno.ENXIO, errno.ENOENT, errno.ELOOP) else None
     os.close(descriptor)
     return True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Final
 
-from isakmpd.daemon.fifo import STANDARD_INPUT
+from isakmpd.daemon.fifo import STANDARD_INPUT, has_reader
 from isakmpd.daemon.findings import COMMAND_LINE, Finding, Subject, warning_about
 from isakmpd.daemon.interfaces import addresses_of_interface
 from isakmpd.daemon.listen_on import DECIDES, Wanted, numbered, wanted
@@ -147,22 +145,10 @@ def _running(subject: Subject) -> str:
     paths = subject.paths
     process = _living(paths.pid)
     if paths.fifo != STANDARD_INPUT:
-        read = _has_reader(paths.fifo)
+        read = has_reader(paths.fifo)
         if read is not None:
             return (process or "its process is unknown") if read else ""
     return process
-
-
-def _has_reader(fifo: Path) -> bool | None:
-    """Tell whether a FIFO is read; None where this process may not know."""
-    try:
-        if not fifo.is_fifo():
-            return False
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
-    except OSError as problem:
-        # ENXIO is the kernel's word for a FIFO nobody reads.
-        return False if problem.errno in (errno.ENXIO, errno.ENOENT) else None
-    return True
 
 
 def _living(pid_file: Path) -> str:
