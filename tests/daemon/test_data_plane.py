@@ -53,6 +53,7 @@ from isakmpd.privsep.requests import (
     Route,
     Rule,
     SetMtu,
+    WatchAddresses,
 )
 from isakmpd.wire.numbers import AuthenticationAlgorithm, EncapsulationMode, EspTransform
 from tests.esp import packets
@@ -117,6 +118,9 @@ class MemoryHost:
             case Remove(item):
                 if item in self.installed:
                     self.installed.remove(item)
+
+    def watch_addresses(self, request: WatchAddresses) -> socket.socket:
+        raise NotImplementedError
 
     def tables_in_rules(self) -> frozenset[int]:
         return self.tables

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -125,11 +126,16 @@ def test_reload_reads_the_configuration_and_keeps_running(serving: Machine) -> N
     assert main_process(serving) == before
 
 
+def told(machine: Machine, text: str) -> bool:
+    """Tell whether the journal has a line with a text."""
+    return text in machine.journal(UNIT)
+
+
 def test_files_elsewhere_are_closed_and_the_log_says_so(serving: Machine) -> None:
     """A capture to /tmp fails aloud instead of landing where nobody looks."""
     for place in ("/tmp", "/var/lib", "/etc/isakmpd", "/run/systemd/system"):
         command(serving, f"p on={place}/ike.pcap")
-        until(lambda at=place: f"{at}/ike.pcap" in serving.journal(UNIT), 10, f"word of {place}")
+        until(partial(told, serving, f"{place}/ike.pcap"), 10, f"word of {place}")
         assert not serving.path(f"{place}/ike.pcap").exists()
     command(serving, "p on=/var/run/ike.pcap")
     until(serving.path("/run/ike.pcap").exists, 10, "the capture")
