@@ -312,6 +312,21 @@ def test_a_reload_bears_the_faults_that_were_there_before(file: Path) -> None:
     assert list(held.current.connections) == ["link", "other"]
 
 
+def test_a_file_that_is_none_fills_no_log(file: Path, live: Live) -> None:
+    """Neither at the start nor at a reload."""
+    held, lines = live
+    file.write_text("x\n" * 100_000)
+    assert not held.reload()
+    assert len(lines) == 202
+    assert lines[-2:] == [
+        "99800 more lines like these are left out",
+        "the configuration has faults; the last good one stays in force",
+    ]
+    lines.clear()
+    LiveConfiguration(Options(configuration_file=file, policy=False), lines.append)
+    assert lines[-1] == "99800 more lines like these are left out"
+
+
 class TestInterfaces:
     """What names an interface follows it; what works is not given up for it."""
 

@@ -69,7 +69,7 @@ def _shut(section: Section) -> Shut | None:
 
 def _listed(phase_2: Section, tag: str) -> list[Section]:
     sections: list[Section] = []
-    for name in phase_2.elements(tag):
+    for name in phase_2.alternatives(tag):
         try:
             sections.append(phase_2.follow(tag, name))
         except ConfigError as fault:

@@ -25,7 +25,7 @@ def each(
     """
     built: list[T] = []
     first: ConfigError | None = None
-    for name in section.elements(tag):
+    for name in section.alternatives(tag):
         try:
             target = section.follow(tag, name, generated, lambda name: _reads(name, build))
         except ConfigError as fault:

@@ -21,7 +21,6 @@ from isakmpd.wire.numbers import (
     Protocol,
 )
 
-
 _MOST_SHOWN = 500  # characters at either end of a problem that is told
 
 

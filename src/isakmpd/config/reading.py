@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar, cast
 
 from isakmpd.config.bindings import GENERATED, Bindings
@@ -144,10 +146,14 @@ class Reading:
         return name.lower() in self._faulty
 
     def did_you_mean(
-        self, seen: str, candidates: Iterable[str], usable: Callable[[str], bool] = anything
+        self,
+        seen: str,
+        candidates: Iterable[str],
+        usable: Callable[[str], bool] = anything,
+        among: Hashable = None,
     ) -> str:
         """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near."""
-        return self._suggestions.did_you_mean(seen, candidates, usable)
+        return self._suggestions.did_you_mean(seen, candidates, usable, among)
 
 
 @dataclass(slots=True, eq=False)
@@ -236,6 +242,14 @@ class Section:
             self.warn(tag, "the list has an empty element, which is ignored")
         return [element for element in elements if element]
 
+    def alternatives(self, tag: str) -> list[str]:
+        """Give the elements of a list in which a second time says nothing, each once."""
+        named = Counter(self.elements(tag))
+        repeated = (element for element, times in named.items() if times > 1)
+        for element in islice(repeated, _MOST_NAMES):
+            self.warn(tag, "the list names it more than once, and once counts", element)
+        return list(named)
+
     def flags(self, *known: str, aliases: Mapping[str, str] = {}) -> frozenset[str]:
         """Give the known flags among the Flags, in lower case; others are ignored with a word."""
         seen: set[str] = set()
@@ -323,7 +337,10 @@ class Section:
             yield from generated()
 
         suggestion = self.reading.did_you_mean(
-            name, candidates(), lambda near: bool(bindings.written_in(near)) or usable(near)
+            name,
+            candidates(),
+            lambda near: bool(bindings.written_in(near)) or usable(near),
+            among=generated,
         )
         raise self.fault(tag, f"there is no section [{name}]{suggestion}", name)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 _MOST = 20  # searches in one reading: among thousands of generated names each takes a while
+_MOST_COMPARED = 200_000  # names in one reading
 _MOST_NEAR = 200
 _LONGEST = 200  # characters: nobody misspells more, and comparing them takes their square
 _ALIKE = 0.75
@@ -18,27 +19,33 @@ def anything(name: str) -> bool:
 
 
 class Suggestions:
-    """Answer each question of one reading once, up to a number of questions."""
+    """Answer each question of one reading once, up to a number of questions and comparisons."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._seen: set[str] = set()
+        self._known: dict[tuple[str, Hashable], str] = {}
+        self._left = _MOST_COMPARED
 
     def did_you_mean(
-        self, seen: str, candidates: Iterable[str], usable: Callable[[str], bool] = anything
+        self,
+        seen: str,
+        candidates: Iterable[str],
+        usable: Callable[[str], bool] = anything,
+        among: Hashable = None,
     ) -> str:
         """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near.
 
-        The candidates may be a generator, which is left alone where no search is due.
+        ``among`` stands for candidates that are many and always the same: they may be a generator,
+        which is left alone where no search is due.
         """
-        if len(seen) > _LONGEST or (len(self._known) == _MOST and seen not in self._seen):
+        if len(seen) > _LONGEST:
             return ""
-        choice = tuple(candidates)
-        key = (seen, choice)
+        choice = None if among is not None else tuple(candidates)
+        key = (seen, choice or among)
         if key not in self._known:
-            if len(self._known) == _MOST:
+            if len(self._known) == _MOST or self._left <= 0:
                 return ""
-            self._seen.add(seen)
+            choice = tuple(candidates) if choice is None else choice
+            self._left -= len(choice)
             self._known[key] = _nearest(seen.lower(), choice, usable)
         near = self._known[key]
         return f'; did you mean "{near}"?' if near else ""

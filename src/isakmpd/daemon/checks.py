@@ -43,6 +43,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     machine_checks.tun,
 )
 _LONGEST_TEXT: Final = 2000
+_MOST_LINES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ class Report:
     @property
     def lines(self) -> list[str]:
         """Give ``severity: file:line: text`` for each finding, and how many there are of each."""
-        shown = [f"{one.severity}: {one.problem}" for one in self.findings]
+        shown = [f"{one.severity}: {one.problem}" for one in self.findings[:_MOST_LINES]]
+        if len(self.findings) > _MOST_LINES:
+            shown.append(f"{self.file}: {len(self.findings) - _MOST_LINES} more are not shown")
         counts = ", ".join(self._count(severity) for severity in Severity)
         return [printable(line)[:_LONGEST_TEXT] for line in (*shown, f"{self.file}: {counts}")]
 

@@ -16,6 +16,9 @@ from isakmpd.daemon.sentence import sentence
 from isakmpd.ipsec.choice import choose_stack
 
 
+_MOST_TOLD = 200  # notes on one reading
+
+
 class UnusableError(Exception):
     """Say in a sentence why a configuration cannot be taken."""
 
@@ -72,8 +75,7 @@ class LiveConfiguration:
             return False
         known = {fault.text for fault in self.current.problems}  # lines may have moved
         added = [fault for fault in fresh.problems if fault.text not in known]
-        for fault in added:
-            self._log(str(fault))
+        self._list(added)
         if added:
             self._log("the configuration has faults; the last good one stays in force")
             return False
@@ -170,6 +172,12 @@ class LiveConfiguration:
         """Log what has not been told yet; False when all has."""
         fresh = [note for note in notes if note not in self._told]
         self._told.update(fresh)
-        for note in fresh:
-            self._log(str(note))
+        self._list(fresh)
         return bool(fresh)
+
+    def _list(self, notes: list[Problem]) -> None:
+        """Log notes; a file that is none has a million of them, and the log is for others too."""
+        for note in notes[:_MOST_TOLD]:
+            self._log(str(note))
+        if len(notes) > _MOST_TOLD:
+            self._log(f"{len(notes) - _MOST_TOLD} more lines like these are left out")
