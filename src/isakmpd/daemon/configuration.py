@@ -15,7 +15,6 @@ from isakmpd.daemon.secret_files import UnsafeFileError, read_secret_file
 from isakmpd.daemon.sentence import sentence
 from isakmpd.ipsec.choice import choose_stack
 
-
 _MOST_TOLD = 200  # notes on one reading
 
 
