@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 
@@ -124,11 +123,6 @@ def test_reload_reads_the_configuration_and_keeps_running(serving: Machine) -> N
     until(lambda: "SIGHUP received" in serving.journal(UNIT), 10, "the reload")
     wait_state(serving, "active")
     assert main_process(serving) == before
-
-
-def told(machine: Machine, text: str) -> bool:
-    """Tell whether the journal has a line with a text."""
-    return text in machine.journal(UNIT)
 
 
 def test_files_elsewhere_are_closed_and_the_log_says_so(serving: Machine) -> None:
