@@ -151,14 +151,32 @@ def test_a_tagged_line_that_is_no_command_is_answered_too() -> None:
     assert tagged.command == parse("C bogus")
 
 
-@pytest.mark.parametrize("line", ["C sat", "? 1 C set", "? 12345678 C sat"])
-def test_a_malformed_command_keeps_the_passphrase_to_itself(line: str) -> None:
+@pytest.mark.parametrize("prefix", ["", "? 12345678 ", "? 1 "])
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("C sat [peer-east]:Authentication=mekmitasdigoat", "[peer-east]:Authentication=..."),
+        ("c set [peer-east]:Authentication=mekmitasdigoat", "[peer-east]:Authentication=..."),
+        ("t C set [peer-east]:Authentication=mekmitasdigoat", "[peer-east]:Authentication=..."),
+        ("C set [peer-east]:Authentication mekmitasdigoat", "[peer-east]:Authentication..."),
+        ("C set [peer-east]:Authentication mekmitas=digoat", "[peer-east]:Authentication..."),
+        ("C set [peer-east]:Autentication mekmitasdigoat", "[peer-east]:Autentication..."),
+        ("C set [peer-east] Authentication mekmitasdigoat", "[peer-east] Authentication..."),
+        ("C set [peer-east]Authentication =mekmitas digoat", "[peer-east]Authentication =..."),
+        ("C rm [peer-east]:Authentication=mekmitasdigoat", "[peer-east]:Authentication=..."),
+        ("C get [peer-east]:Authentication=mekmitasdigoat", "[peer-east]:Authentication=..."),
+    ],
+)
+def test_a_malformed_command_keeps_the_passphrase_to_itself(
+    prefix: str, line: str, shown: str
+) -> None:
     """The log may be readable by more people than the FIFO is writable by."""
-    bad = parse(f"{line} [peer-east]:Authentication=mekmitasdigoat")
+    bad = parse(f"{prefix}{line}")
     bad = bad.command if isinstance(bad, Tagged) else bad
     assert isinstance(bad, BadCommand)
-    assert "[peer-east]:Authentication=..." in bad.text
-    assert "mekmitasdigoat" not in bad.text
+    assert f'{shown}" malformed' in bad.text
+    assert "mekmitas" not in bad.text
+    assert "digoat" not in bad.text
 
 
 def test_an_sa_that_is_not_there_is_told_as_the_original_does() -> None:

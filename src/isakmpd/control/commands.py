@@ -230,9 +230,12 @@ def _delete_sa(match: re.Match[str]) -> DeleteSa:
 
 
 _SECTION = r"\[(?P<section>[^\]]+)\]"
-_TAG = r":(?P<tag>\S+)"
-# Tags may hold blanks before the sign, values may not.
-_BINDING = r":\s*(?P<tag>[^=\s](?:[^=]*[^=\s])?)\s*=\s*(?P<value>\S+)"
+_TAG = r":(?P<tag>[^\s=]+)"
+_BINDING = r":\s*(?P<tag>[^\s=]+)\s*=\s*(?P<value>\S+)"
+# What stands before a value, also in a line whose sign or first letter is wrong.
+_BEFORE_A_VALUE: Final = re.compile(
+    r".*?(?:=|authentication(?:\s*=)?|\]:\s*[^\s=]++(?=\s))", re.ASCII | re.IGNORECASE
+)
 
 _LETTERS: Final = {
     "c": _Letter("connect", "c NAME", (_form(r"c\s+(\S+)", lambda m: Connect(m[1])),)),
@@ -327,5 +330,5 @@ def _plain(command: str) -> Plain | BadCommand:
 
 def _without_value(command: str) -> str:
     """Keep what may be a passphrase out of the log."""
-    before, sign, _ = command.partition("=")
-    return f"{before}=..." if sign and command[:1] in "C?" else command
+    before = _BEFORE_A_VALUE.match(command)
+    return f"{before[0]}..." if before and before[0] != command else command
