@@ -7,7 +7,6 @@ import os
 import socket
 import time
 from contextlib import ExitStack
-from importlib.metadata import version
 from typing import Any
 
 from isakmpd.control.report import report_lines, report_text
@@ -286,6 +285,8 @@ class Service:
 
     def facts(self) -> DaemonFacts:
         """Tell what the status says of the daemon itself."""
+        from importlib.metadata import version  # noqa: PLC0415  start-up need not wait for it
+
         return DaemonFacts(
             version=version("isakmpd"),
             process_id=read_pid(self.paths.pid) or os.getpid(),

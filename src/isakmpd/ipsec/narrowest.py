@@ -39,19 +39,22 @@ class NarrowestFirst(Generic[T]):
     ``remembered`` holds what earlier look-ups found.
     """
 
-    __slots__ = ("_sorted", "remembered")
+    __slots__ = ("_owners", "_sorted", "remembered")
 
     def __init__(self) -> None:
-        self._sorted: list[T] = []
+        self._owners: Iterable[T] = ()
+        self._sorted: list[T] | None = []
         self.remembered: dict[bytes, T] = {}
 
     def __iter__(self) -> Iterator[T]:
-        return iter(self._sorted)
+        return iter(self._narrowest_first())
 
     def hold(self, owners: Iterable[T]) -> None:
-        """Look up among these from now on; the latest comes last."""
-        latest_first = [*owners][::-1]
-        self._sorted = sorted(latest_first, key=attrgetter("compiled.narrowness"), reverse=True)
+        """Look up among these from now on, or a view of them, which has changed; the latest comes
+        last.
+        """
+        self._owners = owners
+        self._sorted = None
         self.remembered.clear()
 
     def find(self, key: bytes) -> T | None:
@@ -60,7 +63,14 @@ class NarrowestFirst(Generic[T]):
 
     def first(self, packet: Endpoints) -> T | None:
         """Find the owner of a packet by what it shows."""
-        return next((one for one in self._sorted if one.compiled.sends(packet)), None)
+        return next((one for one in self if one.compiled.sends(packet)), None)
+
+    def _narrowest_first(self) -> list[T]:
+        # Not before a packet asks: a thousand connections come with one configuration.
+        if self._sorted is None:
+            latest_first = [*self._owners][::-1]
+            self._sorted = sorted(latest_first, key=attrgetter("compiled.narrowness"), reverse=True)
+        return self._sorted
 
     def remember(self, key: bytes, found: T | None) -> T | None:
         """Keep what was found for the next packet with this flow key."""
