@@ -1,12 +1,17 @@
-"""What we write to the kernel about rules and routes, read back octet for octet by name."""
+"""What we write about rules and routes pyroute2 reads by name, and what it writes we read."""
 
 from __future__ import annotations
 
 import errno
+import sys
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroute2.netlink.rtnl.fibmsg import fibmsg  # type: ignore[import-untyped]
+from pyroute2.netlink.rtnl.marshal import MarshalRtnl  # type: ignore[import-untyped]
 
 from isakmpd.privsep import rtnetlink
 from isakmpd.privsep.requests import DeviceAddress, Route, Rule, RuleAction
@@ -14,7 +19,7 @@ from isakmpd.privsep.requests import DeviceAddress, Route, Rule, RuleAction
 
 def read(octets: bytes) -> dict[str, Any]:
     """Read a message: its fields and attributes by name."""
-    (message,) = rtnetlink.answers(octets)
+    (message,) = MarshalRtnl().parse(octets)
     fields = {name: message[name] for name, _ in message.fields}
     return {**fields, **message["header"], **dict(message["attrs"])}
 
@@ -80,11 +85,46 @@ def test_a_route_to_a_device_that_is_gone_is_refused() -> None:
     assert refused.value.errno == errno.ENODEV
 
 
+def written(kind: int, sequence: int, table: int, attributes: list[tuple[str, object]]) -> bytes:
+    """Have pyroute2 write a rule as the kernel lists it."""
+    message = fibmsg()
+    message["family"], message["src_len"], message["table"] = 2, 16, table
+    message["header"]["type"], message["header"]["sequence_number"] = kind, sequence
+    message["attrs"] = [("FRA_SRC", "10.1.0.0"), ("FRA_IIFNAME", "wan"), *attributes]
+    message.encode()
+    return bytes(message.data)
+
+
+def test_the_table_of_a_rule_is_found_in_field_or_attribute() -> None:
+    """The field holds a small one; both messages lie in one buffer."""
+    small = written(rtnetlink.NEW_RULE, 7, 254, [])
+    large = written(rtnetlink.NEW_RULE, 7, 252, [("FRA_TABLE", 50001), ("FRA_PRIORITY", 1)])
+    found = list(rtnetlink.answers(small + large))
+    assert [(one.kind, one.sequence) for one in found] == [(rtnetlink.NEW_RULE, 7)] * 2
+    assert [rtnetlink.table_of(one) for one in found] == [254, 50001]
+
+
 @pytest.mark.parametrize("action", RuleAction)
-def test_the_table_of_a_rule_is_found_again(action: RuleAction) -> None:
+def test_the_table_of_our_own_rules_is_found_again(action: RuleAction) -> None:
     rule = Rule(4, 20010, action, 50001, source=ip_network("10.1.0.0/16"), arriving_on="wan")
     (message,) = rtnetlink.answers(rtnetlink.addition(rule, 7))
     assert rtnetlink.table_of(message) == (50001 if action is RuleAction.LOOKUP else 0)
+
+
+def test_a_refusal_is_the_systems_error() -> None:
+    code = (-errno.EEXIST).to_bytes(4, sys.byteorder, signed=True)
+    problem = rtnetlink.refusal(rtnetlink.Answer(rtnetlink.ERROR, 7, code))
+    assert problem is not None
+    assert (problem.errno, problem.strerror) == (errno.EEXIST, "File exists")
+    assert rtnetlink.refusal(rtnetlink.Answer(rtnetlink.ERROR, 7, bytes(20))) is None
+
+
+@pytest.mark.property
+@given(st.binary(max_size=200), st.integers(0, 80))
+def test_what_is_cut_short_or_no_message_is_read_to_its_end(octets: bytes, length: int) -> None:
+    for text in (octets, written(rtnetlink.NEW_RULE, 7, 254, [])[:length] + octets):
+        for answer in rtnetlink.answers(text):
+            assert len(answer.body) <= len(text) - 16
 
 
 def test_an_address_brings_no_route_and_no_detection_of_duplicates() -> None:
@@ -99,5 +139,5 @@ def test_an_address_brings_no_route_and_no_detection_of_duplicates() -> None:
 
 def test_an_ipv6_rule_can_ask_for_the_source_a_packet_is_about_to_get() -> None:
     rule = Rule(6, 20600, RuleAction.LOOKUP, 50001, ip_network("fd01::/64"), finds_source=True)
-    (message,) = rtnetlink.answers(rtnetlink.addition(rule, 7))
+    (message,) = MarshalRtnl().parse(rtnetlink.addition(rule, 7))
     assert message["flags"] == 0x10000  # FIB_RULE_FIND_SADDR

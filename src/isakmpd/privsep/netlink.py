@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
-from typing import Any
 
+from isakmpd.privsep import rtnetlink
 from isakmpd.privsep.requests import Item
 
 _ABSENT = (
@@ -23,21 +23,17 @@ class RoutingNetlink:
     """Hold one rtnetlink socket; the kernel has carried a request out when its answer is there."""
 
     def __init__(self) -> None:
-        # Not before it is needed: pyroute2 takes a tenth of a second to import.
-        from isakmpd.privsep import rtnetlink  # noqa: PLC0415
-
-        self._rtnetlink = rtnetlink
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)
         self._sequence = 0
 
     def add(self, item: Item) -> None:
         """Add a rule, route or address; raises OSError."""
-        self._ask(self._rtnetlink.addition(item, self._next()))
+        self._ask(rtnetlink.addition(item, self._next()))
 
     def remove(self, item: Item) -> None:
         """Remove a rule, route or address if it is there; raises OSError."""
         try:
-            self._ask(self._rtnetlink.removal(item, self._next()))
+            self._ask(rtnetlink.removal(item, self._next()))
         except OSError as problem:
             if problem.errno not in _ABSENT:
                 raise
@@ -47,10 +43,10 @@ class RoutingNetlink:
         tables: set[int] = set()
         for version in (4, 6):
             try:
-                rules = self._ask(self._rtnetlink.listing(version, self._next()))
+                rules = self._ask(rtnetlink.listing(version, self._next()))
             except OSError:
                 continue
-            tables.update(map(self._rtnetlink.table_of, rules))
+            tables.update(map(rtnetlink.table_of, rules))
         return frozenset(tables)
 
     def close(self) -> None:
@@ -61,19 +57,18 @@ class RoutingNetlink:
         self._sequence += 1
         return self._sequence
 
-    def _ask(self, request: bytes) -> list[Any]:
+    def _ask(self, request: bytes) -> list[rtnetlink.Answer]:
         """Send a request and take the answer up to its end; raises OSError for a refusal."""
         self._socket.sendto(request, (0, 0))
-        answer: list[Any] = []
+        answer: list[rtnetlink.Answer] = []
         while True:
-            for message in self._rtnetlink.answers(self._socket.recv(_LARGEST_ANSWER)):
-                header = message["header"]
-                if header["sequence_number"] != self._sequence:
+            for message in rtnetlink.answers(self._socket.recv(_LARGEST_ANSWER)):
+                if message.sequence != self._sequence:
                     continue  # what is left of an answer that was given up
-                if header["type"] == self._rtnetlink.ERROR:
-                    if (refusal := self._rtnetlink.refusal(message)) is not None:
+                if message.kind == rtnetlink.ERROR:
+                    if (refusal := rtnetlink.refusal(message)) is not None:
                         raise refusal
                     return answer
-                if header["type"] == self._rtnetlink.DONE:
+                if message.kind == rtnetlink.DONE:
                     return answer
                 answer.append(message)
