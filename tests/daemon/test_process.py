@@ -211,6 +211,22 @@ def test_it_detaches_once_it_has_started(start: Start) -> None:
     assert start.left() == ["isakmpd.result"]
 
 
+def test_a_daemon_whose_starter_is_gone_starts_all_the_same(start: Start, tmp_path: Path) -> None:
+    """A terminal that hangs up while it waits ends nothing."""
+    waiting = start.host.spawn(*start.words("-Kn"), output=tmp_path / "log")
+    until((start.run_directory / "isakmpd.lock").exists, 5, "the monitor to begin")
+    waiting.kill()
+    assert waiting.wait() == -signal.SIGKILL
+    until((start.run_directory / "isakmpd.pid").exists, 5, "the daemon to have started")
+    pid = int((start.run_directory / "isakmpd.pid").read_text())
+    standard_error = Path("/proc", str(pid), "fd/2")
+    until(lambda: standard_error.readlink() == Path(os.devnull), 5, "it to let go of the terminal")
+    time.sleep(0.2)
+    assert standard_error.exists()
+    start.end()
+    assert start.left() == []
+
+
 def test_a_detached_start_that_fails_says_so(start: Start) -> None:
     """The command's status is the daemon's, and the reason is on the terminal."""
     ended = start.run("-Kn", "-f", "/nowhere/fifo")

@@ -4,6 +4,7 @@ daemon has really started.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -47,7 +48,9 @@ def _detach(options: Options, manager: ServiceManager) -> int:
 
     def ready() -> None:
         processes.let_go(keep_input=False)
-        os.write(writer, b"1")
+        # Whoever waited may be gone, with his terminal; the daemon has started all the same.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(writer, b"1")
         os.close(writer)
 
     return processes.run(ready)
