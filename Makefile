@@ -3,6 +3,7 @@
 # make test      install what the tests need and run them all (ARGS="-k name" to choose)
 # make check     style, types and architecture
 # make bench     handshakes and throughput, compared with strongSwan in the same run
+# make fuzz      every target of fuzz/ for a minute (ARGS="--minutes 30 wire" to choose)
 # make soak      a thousand scenarios of every kind in a simulated world
 # make deb       dist/isakmpd_*.deb, an installable Debian package
 # make lock      write the lock files anew (UPGRADE=1 for the newest versions)
@@ -11,7 +12,7 @@
 PYTHON_HERE := .venv/bin/python
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help setup develop demo test check bench soak deb lock clean
+.PHONY: help setup develop demo test check bench fuzz soak deb lock clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -39,6 +40,9 @@ check: develop
 bench: develop
 	@scripts/system-packages bench
 	$(PYTHON_HERE) -m bench $(ARGS)
+
+fuzz: develop
+	$(PYTHON_HERE) -m fuzz $(ARGS)
 
 soak: develop
 	@scripts/system-packages bench
