@@ -153,9 +153,9 @@ def spis(isakmpd: Isakmpd, connection: str) -> set[str]:
 
 def sockets(isakmpd: Isakmpd) -> set[str]:
     """List the addresses on which UDP port 500 is bound, as ss(8) shows them."""
-    shown = isakmpd.namespace.run("ss", "-Hulnp").stdout
-    mine = [line.split()[3] for line in shown.splitlines() if f"pid={isakmpd.pid}," in line]
-    return {where.removesuffix(":500") for where in mine if where.endswith(":500")}
+    shown = isakmpd.namespace.run("ss", "-Huln").stdout
+    bound = [line.split()[3] for line in shown.splitlines()]
+    return {where.removesuffix(":500") for where in bound if where.endswith(":500")}
 
 
 @dataclass(frozen=True, slots=True)

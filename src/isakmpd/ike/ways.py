@@ -73,8 +73,11 @@ class Ways:
 
     def look_again(self) -> None:
         """Follow the addresses and routes of this host, which have changed."""
-        for sa in list(self._negotiation.isakmp_sas):
-            if not self._listens_on(sa.transport.local):
+        sas = list(self._negotiation.isakmp_sas)
+        # Asking takes a system call, and a thousand SAs share an address.
+        gone = {one for one in {sa.transport.local for sa in sas} if not self._listens_on(one)}
+        for sa in sas:
+            if sa.transport.local in gone:
                 self._leave(sa)
         without, self._without = self._without, set()
         if without:
