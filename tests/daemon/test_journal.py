@@ -12,6 +12,7 @@ import pytest
 from isakmpd.daemon.flow_rules import Instance, Item, frame, rules_of_selector
 from isakmpd.daemon.journal import FILE_NAME, SPENT, Journal, JournalHeldError
 from isakmpd.ike.ipsec import Selector
+from isakmpd.privsep.files import NotOursError
 
 EVERYTHING = Selector(ip_network("0.0.0.0/0"), ip_network("0.0.0.0/0"), 17, 500, 4500)
 HOST = Selector(ip_network("192.0.2.1/32"), ip_network("10.2.0.0/16"))
@@ -145,6 +146,41 @@ def test_nobody_else_can_read_or_redirect_it(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).symlink_to("/dev/null")
     with pytest.raises(OSError, match="symbolic links"):
         Journal(tmp_path)
+
+
+@pytest.mark.root
+def test_a_journal_of_somebody_else_s_is_no_start(tmp_path: Path) -> None:
+    """Its owner would decide which of this host's rules are removed."""
+    (tmp_path / FILE_NAME).touch(0o600)
+    os.chown(tmp_path / FILE_NAME, 65534, 65534)
+    with pytest.raises(NotOursError, match="belongs to user 65534"):
+        Journal(tmp_path)
+
+
+def test_a_journal_that_others_can_write_to_is_no_start(tmp_path: Path) -> None:
+    """Nor one that is no file."""
+    (tmp_path / FILE_NAME).touch()
+    (tmp_path / FILE_NAME).chmod(0o622)
+    with pytest.raises(NotOursError, match="its mode is -rw--w--w-"):
+        Journal(tmp_path)
+    (tmp_path / FILE_NAME).unlink()
+    os.mkfifo(tmp_path / FILE_NAME, 0o600)
+    with pytest.raises(NotOursError, match="its mode is prw-------"):
+        Journal(tmp_path)
+
+
+def test_what_lies_where_it_is_written_anew_is_not_written_to(tmp_path: Path) -> None:
+    """A second name of another file would have that file cut short."""
+    other = tmp_path / "precious"
+    other.write_text("precious")
+    (tmp_path / f"{FILE_NAME}.new").hardlink_to(other)
+    journal = begun(tmp_path)
+    for _ in range(SPENT):
+        journal.adding(ITEMS[0])
+        journal.removed(ITEMS[0])
+    assert other.read_text() == "precious"
+    assert not (tmp_path / f"{FILE_NAME}.new").exists()
+    crash(journal)
 
 
 def test_it_stays_short_however_often_a_tunnel_comes_and_goes(tmp_path: Path) -> None:

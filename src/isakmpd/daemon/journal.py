@@ -7,14 +7,17 @@ others is gone with them and not ours to touch.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import stat
 from dataclasses import fields
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
+from isakmpd.privsep.files import NotOursError
 from isakmpd.privsep.requests import Route, Rule, RuleAction
 
 Item = Rule | Route
@@ -35,11 +38,17 @@ class Journal:
     """Hold one run directory's journal, locked for as long as it is open."""
 
     def __init__(self, run_directory: Path) -> None:
-        """Open and lock the journal; raises JournalHeldError, or OSError for any other reason."""
+        """Open and lock the journal; raises JournalHeldError, or OSError for any other reason.
+
+        One that a stranger owns or writes to would have us remove what rules he names.
+        """
         self.path = run_directory / FILE_NAME
         self._installed: dict[Item, None] = {}
         self._spent = 0
         self._descriptor = os.open(self.path, _FLAGS, 0o600)
+        if stranger := _stranger(os.fstat(self._descriptor)):
+            os.close(self._descriptor)
+            raise NotOursError(errno.EEXIST, f"will not take over: {stranger}", str(self.path))
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as held:
@@ -102,7 +111,8 @@ class Journal:
         path = self.path.with_name(f"{FILE_NAME}.new")
         before = self._descriptor
         try:
-            self._descriptor = os.open(path, _FLAGS | os.O_TRUNC, 0o600)
+            path.unlink(missing_ok=True)
+            self._descriptor = os.open(path, _FLAGS | os.O_EXCL, 0o600)
         except OSError:
             return False  # no room: the long one is as good
         try:
@@ -121,6 +131,15 @@ class Journal:
     def _write(self, entry: dict[str, Any]) -> None:
         # The page cache outlives the process; what a power cut loses, the rules lose with it.
         os.write(self._descriptor, json.dumps(entry, separators=(",", ":")).encode() + b"\n")
+
+
+def _stranger(found: os.stat_result) -> str:
+    """Say in half a sentence who else can write to a file; empty where nobody can."""
+    if found.st_uid not in (0, os.geteuid()):
+        return f"it belongs to user {found.st_uid}"
+    if found.st_mode & 0o022 or not stat.S_ISREG(found.st_mode):
+        return f"its mode is {stat.filemode(found.st_mode)}, expected -rw-------"
+    return ""
 
 
 def _here() -> dict[str, Any]:
