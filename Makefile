@@ -2,7 +2,7 @@
 # make demo      two gateways, a tunnel, pings through it, and the proof that it is encrypted
 # make test      install what the tests need and run them all (ARGS="-k name" to choose)
 # make check     style, types and architecture
-# make bench     handshakes and throughput, compared with strongSwan in the same run
+# make bench     handshakes and throughput, compared with strongSwan in the same run; start-up
 # make fuzz      every target of fuzz/ for a minute (ARGS="--minutes 30 wire" to choose)
 # make soak      a thousand scenarios of every kind in a simulated world
 # make deb       dist/isakmpd_*.deb, an installable Debian package

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lab.ability import CHARON
 
-LIBRARIES = ("cryptography", "pycryptodome", "pyroute2")
+LIBRARIES = ("cryptography", "pycryptodome")
 
 
 def description() -> dict[str, str]:

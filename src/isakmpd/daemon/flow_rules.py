@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import ip_network
 
 from isakmpd.ike.ipsec import Selector
@@ -109,6 +110,7 @@ def instance_of(items: Iterable[Item]) -> Instance | None:
     return next((Instance(number) for number in numbers if 0 <= number < MOST_INSTANCES), None)
 
 
+@cache
 def frame(
     instance: Instance, version: int, udp_ports: tuple[int, ...] = (500, 4500)
 ) -> tuple[Item, ...]:

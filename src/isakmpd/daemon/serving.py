@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 
@@ -60,6 +61,8 @@ class Serving:
         return 1
 
     def _serve(self, ready: Callable[[], None]) -> None:
+        # Nearly all that a start makes stays: looking through it again and again finds nothing.
+        gc.disable()
         self._loop.set_exception_handler(self._service.failed)
         self._service.start()
         try:
@@ -74,6 +77,8 @@ class Serving:
             self._service.close()
 
     def _begun(self, ready: Callable[[], None]) -> None:
+        gc.freeze()
+        gc.enable()
         ready()
         self._notices(Notice.READY, self._service.status())
         self._beat()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -40,7 +39,7 @@ def replace_file(path: Path, octets: bytes, mode: int) -> None:
     """Replace a file in one step, so that a reader sees the old or the new one; raises OSError."""
     refuse_what_is_not_ours(path)
     # An unforeseeable name: nobody can have put something there before us.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
         _create(temporary, octets, mode)
         temporary.replace(path)
