@@ -16,7 +16,12 @@ from tests.packaging.installed import install
 def package() -> Path:
     """The package, as `make deb` builds it."""
     built = subprocess.run(
-        ["make", "deb"], cwd=CHECKOUT, capture_output=True, text=True, timeout=150, check=False
+        ["make", "--no-print-directory", "deb"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
     )
     assert built.returncode == 0, built.stdout + built.stderr
     return CHECKOUT / built.stdout.splitlines()[-1]

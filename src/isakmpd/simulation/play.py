@@ -29,7 +29,7 @@ MAY_FLY = 2.0  # seconds a packet may be under way
 GLANCE = 3  # seconds from one look at everybody to the next
 CONVERGENCE = 120.0  # seconds after the last lost datagram
 DUPLICATES_DIE_OUT = 200.0  # seconds after which nothing of an ended exchange is remembered
-LINES_IN_A_MINUTE = 60  # more than that nobody reads
+LINES_IN_A_MINUTE = 90  # with -v, where each SA makes two; more than that nobody reads
 OVERLAP = succession.LINGER + succession.MARGIN  # seconds in which a rekeying is seen through
 
 
