@@ -72,7 +72,7 @@ def _files_at(path: Path) -> list[Path]:
 
 def run_directories(subject: Subject) -> Iterator[Finding]:
     """Warn of directories in which files of the daemon cannot be made."""
-    paths = subject.paths
+    paths = subject.options.paths
     named = [paths.result, paths.pid, paths.report]
     if paths.fifo != STANDARD_INPUT:
         named.append(paths.fifo)
@@ -91,7 +91,7 @@ def run_directories(subject: Subject) -> Iterator[Finding]:
 
 def files_in_the_way(subject: Subject) -> Iterator[Finding]:
     """Find what the daemon will not replace or add to."""
-    paths = subject.paths
+    paths = subject.options.paths
     for path in (paths.pid, paths.report, paths.result):
         try:
             refuse_what_is_not_ours(path)

@@ -11,7 +11,6 @@ from typing import Final
 from isakmpd.config.bindings import Bindings
 from isakmpd.config.model import Configuration, Problem
 from isakmpd.daemon.options import Options
-from isakmpd.daemon.run_files import RunPaths
 
 COMMAND_LINE: Final = "command line"
 
@@ -47,18 +46,6 @@ class Subject:
     readable: bool
     bindings: Bindings
     configuration: Configuration
-
-    @property
-    def paths(self) -> RunPaths:
-        """Name the files of the running daemon."""
-        options = self.options
-        return RunPaths.under(
-            options.run_directory,
-            fifo=options.fifo,
-            pid=options.pid_file,
-            report=options.report_file,
-            capture=options.capture_file,
-        )
 
     def fault(self, section: str, tag: str, text: str) -> Finding:
         """Find fault with a tag."""

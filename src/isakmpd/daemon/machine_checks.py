@@ -142,7 +142,7 @@ def _address_in_table(text: str, version: int) -> Address:
 
 def _running(subject: Subject) -> str:
     """Say which process reads the FIFO or has left its number and lives; empty for none."""
-    paths = subject.paths
+    paths = subject.options.paths
     process = _living(paths.pid)
     if paths.fifo != STANDARD_INPUT:
         read = has_reader(paths.fifo)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from isakmpd.daemon.run_files import DEFAULT_RUN_DIRECTORY, RunPaths
+
 DEFAULT_CONFIGURATION = Path("/etc/isakmpd/isakmpd.conf")
 
 
@@ -16,7 +18,7 @@ class Options:
     sends no Deletes at the end. ``local_port`` (-P) has no effect.
     """
 
-    run_directory: Path = Path("/var/run")
+    run_directory: Path = DEFAULT_RUN_DIRECTORY
     configuration_file: Path | None = None
     fifo: Path | None = None
     pid_file: Path | None = None
@@ -36,3 +38,14 @@ class Options:
     standby: bool = False
     log_levels: tuple[str, ...] = ()
     seed: str | None = None
+
+    @property
+    def paths(self) -> RunPaths:
+        """Name the files of a daemon with these options."""
+        return RunPaths.under(
+            self.run_directory,
+            fifo=self.fifo,
+            pid=self.pid_file,
+            report=self.report_file,
+            capture=self.capture_file,
+        )

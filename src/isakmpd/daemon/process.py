@@ -14,7 +14,7 @@ from isakmpd.daemon.monitor import monitored
 from isakmpd.daemon.notices import NoticeSender
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.run_directory import RunDirectory
-from isakmpd.daemon.run_files import RunFileError, RunPaths
+from isakmpd.daemon.run_files import RunFileError
 from isakmpd.daemon.service_manager import ServiceManager
 from isakmpd.daemon.sinks import DescriptorSink, Severity, Sink, SyslogSink, TwoSinks, deliver
 
@@ -77,15 +77,8 @@ class _Processes:
     def run(self, ready: Callable[[], None]) -> int:
         """Take the run directory, and be first the monitor, then the daemon, too."""
         options = self._options
-        paths = RunPaths.under(
-            options.run_directory,
-            fifo=options.fifo,
-            pid=options.pid_file,
-            report=options.report_file,
-            capture=options.capture_file,
-        )
         try:
-            self._place = RunDirectory(options.run_directory, paths)
+            self._place = RunDirectory(options.run_directory, options.paths)
         except RunFileError as problem:
             self._say(Severity.FATAL, f"isakmpd: {problem}")
             return 1

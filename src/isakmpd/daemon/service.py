@@ -25,7 +25,7 @@ from isakmpd.daemon.notices import Notice, Notices, unheard
 from isakmpd.daemon.opener import DaemonFiles
 from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.pending_changes import PendingChanges
-from isakmpd.daemon.run_files import RunFileError, RunPaths, read_pid, write_whole
+from isakmpd.daemon.run_files import RunFileError, read_pid, write_whole
 from isakmpd.daemon.sentence import sentence
 from isakmpd.daemon.sinks import time_stamp
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
@@ -64,13 +64,7 @@ class Service:
         self._began = loop.time()
         self.running = EngineLoop(loop, log)
         self._ports = Ports(options.port, options.nat_t_port if options.nat_traversal else None)
-        self.paths = RunPaths.under(
-            options.run_directory,
-            fifo=options.fifo,
-            pid=options.pid_file,
-            report=options.report_file,
-            capture=options.capture_file,
-        )
+        self.paths = options.paths
 
     # Beginning
 
