@@ -10,6 +10,7 @@ import pytest
 
 from isakmpd.daemon.notices import (
     LONGEST_NOTICE,
+    MOST_AT_ONCE,
     Notice,
     NoticeReceiver,
     NoticeSender,
@@ -47,6 +48,16 @@ def test_what_is_no_notice_is_nothing(ends: Ends, packet: bytes) -> None:
     ends[0].send(packet)
     ends[0].send(b"alive ")
     assert receiver.receive() == [(Notice.ALIVE, "")]
+
+
+def test_many_are_taken_a_part_at_a_time(ends: Ends) -> None:
+    """A process that sends without end does not hold its monitor."""
+    sender, receiver = NoticeSender(ends[0]), NoticeReceiver(ends[1])
+    for _ in range(MOST_AT_ONCE + 1):
+        sender(Notice.ALIVE)
+    assert len(receiver.receive()) == MOST_AT_ONCE
+    assert len(receiver.receive()) == 1
+    assert receiver.open
 
 
 def test_a_text_is_one_short_line(ends: Ends) -> None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import contextlib
 import socket
 from enum import StrEnum
+from itertools import islice
 from typing import Final, Protocol
 
 LONGEST_NOTICE: Final = 1024  # octets
+MOST_AT_ONCE: Final = 64  # notices
 
 
 class Notice(StrEnum):
@@ -68,9 +70,12 @@ class NoticeReceiver:
         return self._channel.fileno()
 
     def receive(self) -> list[tuple[Notice, str]]:
-        """Take the notices that have come, each with its text in one printable line."""
+        """Take the notices that have come, each with its text in one printable line.
+
+        Of many it takes some: who sends without end keeps nobody from hearing signals.
+        """
         found = []
-        while packet := self._packet():
+        for packet in islice(iter(self._packet, b""), MOST_AT_ONCE):
             name, _, text = packet.decode(errors="replace").partition(" ")
             if name in _NAMES:
                 shown = "".join(one if one.isprintable() else " " for one in text)
