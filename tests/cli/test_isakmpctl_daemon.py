@@ -14,8 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from isakmpd.cli import daemon_control
+from isakmpd.cli.control_commands import GLOBAL_OPTIONS
 from isakmpd.cli.daemon_status import DaemonStatus, Peer, RunningExchange, SaPair, Tunnel
-from isakmpd.control import status
+from isakmpd.control import log_levels, status
+from isakmpd.daemon.run_files import DEFAULT_RUN_DIRECTORY
+from isakmpd.ike.outputs import LogClass
 
 BIN = Path(sys.executable).parent
 WEST, EAST = "127.0.0.1", "127.0.0.2"
@@ -312,6 +316,14 @@ def test_it_answers_fast(west: Gateway) -> None:
 def test_all_that_the_daemon_tells_is_read(ours: type, theirs: type) -> None:
     """The two ends of the status agree on its keys."""
     assert set(ours.__annotations__) - {"text"} == set(theirs.__annotations__)
+
+
+def test_what_the_daemon_knows_is_known_here_too() -> None:
+    """Written twice, because importing the daemon's part would double what a command takes."""
+    assert tuple(one.name.lower() for one in LogClass) == daemon_control.LOG_CLASSES
+    assert daemon_control.HIGHEST_LEVEL == log_levels.HIGHEST_LEVEL
+    (run_dir,) = (one for one in GLOBAL_OPTIONS if one.words == ("--run-dir",))
+    assert run_dir.how["default"] == DEFAULT_RUN_DIRECTORY
 
 
 def test_of_exchanges_what_is_shown_is_told() -> None:

@@ -19,7 +19,7 @@ LOG_CLASSES: Final = (
     *("misc", "transport", "message", "crypto", "timer", "sysdep", "sa", "exchange"),
     *("negotiation", "policy", "ui"),
 )
-_HIGHEST_LEVEL: Final = 99
+HIGHEST_LEVEL: Final = 99
 _POLL: Final = 0.05  # seconds
 
 
@@ -105,9 +105,9 @@ def _log_class(word: str) -> str:
 
 
 def _level(word: str | None) -> int:
-    if word is None or not (word.isdecimal() and word.isascii()) or int(word) > _HIGHEST_LEVEL:
+    if word is None or not (word.isdecimal() and word.isascii()) or int(word) > HIGHEST_LEVEL:
         seen = "no level" if word is None else f'"{word}" as level'
-        raise ControlError(f"{seen}, expected 0 to {_HIGHEST_LEVEL}")
+        raise ControlError(f"{seen}, expected 0 to {HIGHEST_LEVEL}")
     return int(word)
 
 
