@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from isakmpd.config.constants import spell
 from isakmpd.config.support import broken, recommendable, refusal, weak
 from isakmpd.wire.numbers import (
     AhTransform,
@@ -49,11 +48,11 @@ def test_what_is_carried_out(kind: type[OpenEnum], names: str) -> None:
     usable = names.split()
     for member in kind:
         reason = refusal(member)
-        if spell(member) in usable:
+        if str(member) in usable:
             assert reason is None, member
         else:
             assert reason is not None, member
-            assert reason.startswith(f"{spell(member)} ")
+            assert reason.startswith(f"{member} ")
 
 
 @pytest.mark.parametrize(

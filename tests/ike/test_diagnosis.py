@@ -53,6 +53,8 @@ class Side:
     peer_tags: str = ""
     flags: str = ""
     local_id: str = "Local-ID= here"
+    configuration: str = "Configuration= quick-mode"
+    general: str = ""
     more: str = ""
 
     def text(self, *, west: bool) -> str:
@@ -62,6 +64,7 @@ class Side:
         return f"""\
 [General]
 Use-Keynote= no
+{self.general}
 DPD-check-interval= 0
 [Phase 1]
 {self.phase_1 or f"{peer}= peer"}
@@ -79,7 +82,7 @@ Transforms= {self.transforms}
 [lan]
 Phase= 2
 ISAKMP-peer= peer
-Configuration= quick-mode
+{self.configuration}
 {self.local_id}
 Remote-ID= there
 {self.flags}
@@ -223,9 +226,9 @@ PHASE_1 = (
     ),
     Fault(
         "cipher",
-        f"{NO_TRANSFORM}ENCRYPTION_ALGORITHM: got AES_CBC, expected TRIPLE_DES_CBC in [3DES-SHA] "
+        f"{NO_TRANSFORM}ENCRYPTION_ALGORITHM: got AES_CBC, expected 3DES_CBC in [3DES-SHA] "
         "([main-mode]:Transforms decides)",
-        "ENCRYPTION_ALGORITHM: got TRIPLE_DES_CBC, expected AES_CBC in [AES-128-SHA] "
+        "ENCRYPTION_ALGORITHM: got 3DES_CBC, expected AES_CBC in [AES-128-SHA] "
         "([main-mode]:Transforms decides)",
         begins=Side(transforms="3DES-SHA"),
     ),
@@ -359,11 +362,19 @@ PHASE_1 = (
 PHASE_2 = (
     Fault(
         "cipher of phase 2",
-        f"{NO_PROPOSAL}TRANSFORM_ID: got AES, expected TRIPLE_DES in [QM-ESP-3DES-SHA-PFS-XF] "
+        f"{NO_PROPOSAL}TRANSFORM_ID: got AES, expected 3DES in [QM-ESP-3DES-SHA-PFS-XF] "
         "([quick-mode]:Suites decides)",
-        "TRANSFORM_ID: got TRIPLE_DES, expected AES in [QM-ESP-AES-128-SHA-PFS-XF] "
+        "TRANSFORM_ID: got 3DES, expected AES in [QM-ESP-AES-128-SHA-PFS-XF] "
         "([quick-mode]:Suites decides)",
         begins=Side(suites="QM-ESP-3DES-SHA-PFS-SUITE"),
+    ),
+    Fault(
+        "cipher of phase 2 where a connection has no Configuration",
+        f"{NO_PROPOSAL}TRANSFORM_ID: got AES, expected 3DES in [QM-ESP-3DES-SHA-PFS-XF] "
+        "([General]:Default-phase-2-suites decides)",
+        "TRANSFORM_ID: got 3DES, expected AES in [QM-ESP-AES-128-SHA-PFS-XF] "
+        "([quick-mode]:Suites decides)",
+        begins=Side(configuration="", general="Defaults= original"),
     ),
     Fault(
         "hash of phase 2",

@@ -26,7 +26,7 @@ from tests.ike.scenes import a_peer, answer_main_mode, phase1_sa
 MM1_DIFFERENCES = {
     "cipher": (
         Phase1(encryption=EncryptionAlgorithm.TRIPLE_DES_CBC, key_length=None),
-        "ENCRYPTION_ALGORITHM: got TRIPLE_DES_CBC, expected AES_CBC in [AES-128-SHA]",
+        "ENCRYPTION_ALGORITHM: got 3DES_CBC, expected AES_CBC in [AES-128-SHA]",
     ),
     "key length": (Phase1(key_length=256), "KEY_LENGTH: got 256, expected 128 in [AES-128-SHA]"),
     "an impossible key length": (

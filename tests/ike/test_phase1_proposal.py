@@ -158,5 +158,5 @@ def test_3des_may_repeat_its_only_key_length() -> None:
     """Some peers send 192, which changes nothing; other values are impossible."""
     peer = configuration(transforms="3DES-SHA").peers["peer"]
     assert choose(proposed(Phase1(EncryptionAlgorithm(5), 192)), peer)[1].key_length is None
-    with pytest.raises(Refused, match="KEY_LENGTH: got 128, impossible for TRIPLE_DES_CBC"):
+    with pytest.raises(Refused, match="KEY_LENGTH: got 128, impossible for 3DES_CBC"):
         choose(proposed(Phase1(EncryptionAlgorithm(5), 128)), peer)

@@ -82,7 +82,7 @@ FAULTS = (
         "cipher",
         {
             US: NO_TRANSFORM,
-            IT: "ENCRYPTION_ALGORITHM: got TRIPLE_DES_CBC, expected AES_CBC in [AES-128-SHA-GRP2]",
+            IT: "ENCRYPTION_ALGORITHM: got 3DES_CBC, expected AES_CBC in [AES-128-SHA-GRP2]",
         },
         algorithms=differing(ike="3des-sha1-modp1024"),
     ),
@@ -122,7 +122,7 @@ FAULTS = (
     ),
     Fault(
         "cipher of phase 2",
-        {US: NO_PROPOSAL, IT: "TRANSFORM_ID: got TRIPLE_DES, expected AES in "},
+        {US: NO_PROPOSAL, IT: "TRANSFORM_ID: got 3DES, expected AES in "},
         algorithms=differing(esp="3des-sha1-modp1024"),
     ),
     Fault(

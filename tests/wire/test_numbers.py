@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from isakmpd.wire import numbers
-from isakmpd.wire.numbers import Members, NotifyType, OpenEnum, Protocol
+from isakmpd.wire.numbers import (
+    EncryptionAlgorithm,
+    EspTransform,
+    Members,
+    NotifyType,
+    OpenEnum,
+    Protocol,
+)
 
 ENUMS = [
     one
@@ -26,7 +33,7 @@ def test_assigned_numbers_are_members(cls: type[OpenEnum]) -> None:
     for name, member in cls.__members__.items():
         assert cls(member.value) is member
         assert member.assigned
-        assert str(member) == f"{member}" == name
+        assert str(member) == f"{member}" == name.replace("TRIPLE_", "3")
 
 
 @pytest.mark.property
@@ -45,6 +52,10 @@ def test_every_number_is_a_value(cls: type[OpenEnum], number: int) -> None:
 def test_the_example_of_the_design() -> None:
     assert str(NotifyType(40501)) == "NotifyType_40501"
     assert {NotifyType(40501): "seen"}[NotifyType(40501)] == "seen"
+
+
+def test_triple_des_is_written_as_the_rfcs_and_isakmpd_conf_write_it() -> None:
+    assert [str(EncryptionAlgorithm(5)), str(EspTransform(3))] == ["3DES_CBC", "3DES"]
 
 
 def test_unassigned_numbers_do_not_become_members() -> None:

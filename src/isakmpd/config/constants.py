@@ -26,16 +26,11 @@ from isakmpd.wire.numbers import (
 E = TypeVar("E", bound=OpenEnum)
 
 
-def spell(member: OpenEnum) -> str:
-    """Give a number's name in isakmpd.conf, where triple DES is written ``3DES``."""
-    return member.name.replace("TRIPLE_", "3")
-
-
 class Vocabulary(Generic[E]):
     """Hold the constants one tag may have; case does not matter."""
 
     def __init__(self, members: Iterable[E]) -> None:
-        self._members = {spell(member): member for member in members}
+        self._members = {str(member): member for member in members}
 
     @property
     def names(self) -> tuple[str, ...]:

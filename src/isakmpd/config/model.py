@@ -214,6 +214,16 @@ class Connection:
     accept_any_suite: bool = False
 
     @property
+    def suites_tag(self) -> str:
+        """Name the tag that lists the suites, in the section ``configuration``."""
+        return "Default-phase-2-suites" if self.configuration.lower() == "general" else "Suites"
+
+    @property
+    def suites_place(self) -> str:
+        """Name the section and tag that list the suites."""
+        return f"[{self.configuration}]:{self.suites_tag}"
+
+    @property
     def offered_suites(self) -> tuple[Suite, ...]:
         """Give the suites one offer can hold: a quick mode has one KE payload, thus one group."""
         return tuple(suite for suite in self.suites if suite.group == self.suites[0].group)

@@ -100,7 +100,7 @@ def _esp_transform(section: Section) -> Phase2Transform:
         raise section.fault("KEY_LENGTH", "expected the key length in bits: 128, 192 or 256")
     warn_of_weakness(section, cipher, authentication, group)
     if cipher in _ENCRYPTS_NOTHING:
-        name = constants.spell(cipher)
+        name = str(cipher)
         section.warn("TRANSFORM_ID", f"{name} encrypts nothing: the packets stay readable")
     return Phase2Transform(
         section=section.name,
@@ -115,7 +115,7 @@ def _esp_transform(section: Section) -> Phase2Transform:
 
 def _esp_authentication(section: Section, cipher: EspTransform) -> AuthenticationAlgorithm:
     algorithm = section.constant(_AUTHENTICATION, constants.AUTHENTICATION_ALGORITHM)
-    name = constants.spell(cipher)
+    name = str(cipher)
     if cipher in COMBINED_MODE:
         if algorithm is not None:
             text = f"{name} authenticates by itself; expected no such tag"

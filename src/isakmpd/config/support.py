@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from isakmpd.config.constants import spell
 from isakmpd.crypto import ciphers, groups, hashes
 from isakmpd.crypto.keymat import AUTHENTICATION_KEY_OCTETS, ESP_KEYS
 from isakmpd.wire.numbers import (
@@ -112,7 +111,7 @@ def refusal(member: OpenEnum) -> str | None:
     if kind not in _SUPPORTED or member in _SUPPORTED[kind]:
         return None
     reason = _REASONS.get(kind, {}).get(member, "is not supported by this version")
-    return f"{spell(member)} {reason}"
+    return f"{member} {reason}"
 
 
 # What old files and other daemons call algorithms that are refused, inside a name or alone.
@@ -135,7 +134,7 @@ def refused_name(name: str) -> str | None:
     for pattern, spelling, member in _REFUSED_NAMES:
         reason = refusal(member)
         if reason and re.search(rf"(?<![A-Z0-9])(?:{pattern})(?![A-Z0-9])", name.upper()):
-            known_as = spell(member)
+            known_as = str(member)
             return reason if spelling == known_as else f"{spelling} is {known_as}, and {reason}"
     return None
 
@@ -152,5 +151,5 @@ def recommendable(member: OpenEnum) -> bool:
 
 def weak(*members: OpenEnum | None) -> tuple[str, ...]:
     """List the names of the weak ones among the members, each once."""
-    names = (spell(m) for m in members if m is not None and m in _WEAK.get(type(m), ()))
+    names = (str(m) for m in members if m is not None and m in _WEAK.get(type(m), ()))
     return tuple(dict.fromkeys(names))

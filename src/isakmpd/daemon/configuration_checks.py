@@ -71,7 +71,7 @@ def suites(subject: Subject) -> Iterator[Finding]:
             text = f"connection [{connection.section}]: {reason}"
             left = any(not lack(suite, capabilities) for suite in connection.suites)
             found = subject.warning if left else subject.fault
-            yield found(connection.configuration, "Suites", text)
+            yield found(connection.configuration, connection.suites_tag, text)
 
 
 def acquire_only(subject: Subject) -> Iterator[Finding]:

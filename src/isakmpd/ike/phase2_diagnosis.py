@@ -20,7 +20,7 @@ def refusal(x: Phase2Exchange, notification: Notification) -> str:
     if connection is None:
         return ""
     wanted = explanation.of(notification, x.sa.vendors)
-    suites = f"([{connection.configuration}]:Suites decides)"
+    suites = f"({connection.suites_place} decides)"
     identities = f"([{x.name}]:Local-ID and Remote-ID decide)"
     if not x.initiator:
         return f"it does not accept our answer {suites}"
@@ -41,7 +41,7 @@ def silence(x: Phase2Exchange) -> str:
         return ""
     return (
         "the peer has lost the ISAKMP SA, or refuses without a word what it does not accept "
-        f"([{connection.configuration}]:Suites, [{x.name}]:Local-ID and Remote-ID decide)"
+        f"({connection.suites_place}, [{x.name}]:Local-ID and Remote-ID decide)"
     )
 
 

@@ -198,7 +198,7 @@ class Phase2Exchange(Exchange):
         """Say that a choice is one that no suite describes."""
         if choice.outside_suites:
             self.context.log(
-                f"{self.name}: accepts {choice}, which [{connection.configuration}]:Suites does "
+                f"{self.name}: accepts {choice}, which {connection.suites_place} does "
                 f"not list ([{self.name}]:Accept-any-suite decides)"
             )
 

@@ -57,8 +57,7 @@ def choose(
     reasons = search.nearest or [_incomparable(sa, connection)]
     reasons += [why for suite in connection.suites if (why := hindrance(suite, circumstances))]
     raise Refused(
-        f"no compatible proposal found: {'; '.join(reasons)} "
-        f"([{connection.configuration}]:Suites decides)",
+        f"no compatible proposal found: {'; '.join(reasons)} ({connection.suites_place} decides)",
         NotifyType.NO_PROPOSAL_CHOSEN,
         _acceptable(connection, circumstances),
     )

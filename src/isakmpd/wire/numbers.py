@@ -28,7 +28,8 @@ class OpenEnum(IntEnum):
         return type(self), (self._value_,)
 
     def __str__(self) -> str:
-        return self._name_
+        # The RFCs' 3DES, with which no name can begin in Python.
+        return self._name_.replace("TRIPLE_", "3")
 
 
 M = TypeVar("M", bound=OpenEnum)
