@@ -223,3 +223,13 @@ def test_what_is_written_is_read(
     assert complaints(text) == []
     doubtful = sum(re.search("(^| )#", key) is not None for key in keys.values())
     assert len(lex(text, "f").warnings) == doubtful
+
+
+def test_a_comment_behind_a_key_id() -> None:
+    """In free text it may have been meant, and was for the original; a host's name has no blanks."""
+    text = "[a]\nID-type= KEY_ID\nName= user #5\n[b]\nID-type= FQDN\nName= b.example # branch\n"
+    lexed = lex(text, "isakmpd.conf")
+    assert [binding.value for binding in lexed.bindings] == ["KEY_ID", "user", "FQDN", "b.example"]
+    (warning,) = lexed.warnings
+    assert warning.line == 3
+    assert warning.text.startswith("[a]:Name ends before the comment")

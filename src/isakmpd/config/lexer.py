@@ -74,6 +74,7 @@ def lex(text: str, file: str) -> Lexed:
             lexer.pass_over_nul(line, pieces)
         else:
             lexer.take(line, pieces)
+    lexer.warn_of_shortened_names()
     return Lexed(tuple(lexer.bindings.values()), tuple(lexer.problems), tuple(lexer.warnings))
 
 
@@ -117,6 +118,7 @@ class _Lexer:
         self.section: str | None = None
         self.section_key = ""  # in lower case
         self.in_broken_section = False
+        self.commented: list[tuple[str, str]] = []  # section and tag, both in lower case
 
     def pass_over_nul(self, line: int, pieces: list[str]) -> None:
         """Leave a line alone that is no text, and with a header all that it heads."""
@@ -219,8 +221,20 @@ class _Lexer:
             )
             self.warnings.append(Problem(self.file, line, text))
             return content[begin:]
+        self.commented.append((self.section_key, tag))
         self._comment(line, comment.start(), pieces)
         return content[begin : comment.start()]
+
+    def warn_of_shortened_names(self) -> None:
+        """Say where a comment may once have been part of a KEY_ID, which is free text."""
+        for section, tag in self.commented:
+            kind, name = (self.bindings.get((section, each)) for each in ("id-type", "name"))
+            if tag == "name" and name and kind and kind.value.upper() == "KEY_ID":
+                text = (
+                    f"[{name.section}]:Name ends before the comment, which the original takes for"
+                    " a part of it; write a KEY_ID with a blank before # as 0x and hex digits"
+                )
+                self.warnings.append(Problem(self.file, name.line, text))
 
 
 def _bad_tag(words: list[str]) -> str:
