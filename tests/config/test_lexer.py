@@ -226,7 +226,7 @@ def test_what_is_written_is_read(
 
 
 def test_a_comment_behind_a_key_id() -> None:
-    """In free text it may have been meant, and was for the original; a host's name has no blanks."""
+    """In free text it may have been meant, as for the original; a host has no blanks."""
     text = "[a]\nID-type= KEY_ID\nName= user #5\n[b]\nID-type= FQDN\nName= b.example # branch\n"
     lexed = lex(text, "isakmpd.conf")
     assert [binding.value for binding in lexed.bindings] == ["KEY_ID", "user", "FQDN", "b.example"]
