@@ -12,9 +12,9 @@ from time import monotonic
 
 from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.log_sinks import Severity
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.service import Service
-from isakmpd.daemon.sinks import Severity
 from isakmpd.privsep.requests import Privileged
 
 

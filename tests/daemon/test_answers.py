@@ -168,7 +168,7 @@ def test_a_change_is_in_force_when_it_is_answered(west: InTest) -> None:
 
 def test_a_reload_is_told(west: InTest, tmp_path: Path) -> None:
     (line,) = ask(west, "R")["lines"]
-    assert line == "isakmpd: the configuration is read anew, 1 connections and 1 peers"
+    assert line == "isakmpd: the configuration is read anew, 1 connection and 1 peer"
     (tmp_path / "isakmpd.conf").chmod(0o644)
     answer = ask(west, "R")
     assert not answer["ok"]

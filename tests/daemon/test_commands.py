@@ -71,7 +71,7 @@ def test_an_unfinished_change_is_told_after_a_while(
     ]
     west.command(HERE)
     west.until(lambda: "late" in known(west))
-    assert len(since_start(west)) == 2
+    assert since_start(west)[2:] == ["what C commands have changed is in force"]
 
 
 def test_asking_for_it_tells_at_once_why_it_is_not_there(west: InTest) -> None:
@@ -89,7 +89,7 @@ def test_a_reload_forgets_unfinished_changes(west: InTest, monkeypatch: pytest.M
     west.loop.run_forever()
     assert known(west) == {"link"}
     (line,) = since_start(west)
-    assert line == "isakmpd: the configuration is read anew, 1 connections and 1 peers"
+    assert line == "isakmpd: the configuration is read anew, 1 connection and 1 peer"
     west.command("c nowhere")
     assert since_start(west)[1:] == ["ui_connect: there is no connection or peer nowhere"]
 

@@ -217,7 +217,7 @@ def test_c_changes_come_into_force_together(live: Live) -> None:
 
 
 def test_a_fault_that_c_brings_is_told_once(live: Live) -> None:
-    """With what it means; as soon as it is mended, nothing is left to tell."""
+    """With what it means, and so is its end."""
     held, lines = live
     held.change(SetValue("link", "Local-ID", "nowhere", True))
     assert not held.settle()
@@ -229,7 +229,9 @@ def test_a_fault_that_c_brings_is_told_once(live: Live) -> None:
     held.change(SetValue("link", "Local-ID", "link-west", True))
     assert held.settle()
     held.tell_held()
-    assert len(lines) == 2
+    held.change(SetValue("link", "Local-ID", "link-west", True))
+    assert held.settle()
+    assert lines[2:] == ["what C commands have changed is in force"]
 
 
 def test_a_fault_known_from_the_start_holds_nothing_up(file: Path) -> None:

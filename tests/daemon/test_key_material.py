@@ -8,7 +8,7 @@ import pytest
 
 from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.log import DaemonLog
-from isakmpd.daemon.sinks import Severity
+from isakmpd.daemon.log_sinks import Severity
 from isakmpd.ike.outputs import Capture, KeyMaterial, Log, Output, Verbose
 from tests.ike import test_recorded_handshake
 from tests.ike.daemon import Daemon

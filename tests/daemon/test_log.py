@@ -9,7 +9,7 @@ import pytest
 
 from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.log import DaemonLog
-from isakmpd.daemon.sinks import DescriptorSink, Severity
+from isakmpd.daemon.log_sinks import DescriptorSink, Severity
 from isakmpd.ike.outputs import Log, LogClass, Verbose
 
 

@@ -255,7 +255,7 @@ def test_a_detached_daemon_logs_to_syslog(start: Start, tmp_path: Path) -> None:
         f"isakmpd[{pid}]: IPsec stack: none, as -n asks: nothing is carried",
         f"isakmpd[{pid}]: no connection is configured: isakmpd waits for C commands or a reload",
         f"isakmpd[{pid}]: SIGHUP received",
-        f"isakmpd[{pid}]: isakmpd: the configuration is read anew, 0 connections and 1 peers",
+        f"isakmpd[{pid}]: isakmpd: the configuration is read anew, 0 connections and 1 peer",
         f"isakmpd[{pid}]: isakmpd: shutting down...",
         f"isakmpd[{pid}]: isakmpd: exit",
     ]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from isakmpd.daemon.sentence import sentence
+from isakmpd.daemon.sentence import counted, sentence
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,8 @@ from isakmpd.daemon.sentence import sentence
 def test_a_sentence(problem: Exception, about: Path | None, said: str) -> None:
     """The file first, where one is known; no errno and no quotes."""
     assert sentence(problem, about) == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 peers"), (1, "1 peer"), (2, "2 peers")])
+def test_one_is_no_plural(number: int, said: str) -> None:
+    assert counted(number, "peer") == said

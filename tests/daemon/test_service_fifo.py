@@ -233,7 +233,11 @@ def test_a_fault_brought_by_c_waits_and_is_told(up: Pair) -> None:
     assert "what C commands have changed comes into force once this is mended" in told
     assert has(up.west, "link")
     mended = "C set [link]:Local-ID=link-west force"
-    said = [f'ui_config: "{mended}"', 'ui_connect: setup connection "link"']
+    said = [
+        f'ui_config: "{mended}"',
+        "what C commands have changed is in force",
+        'ui_connect: setup connection "link"',
+    ]
     assert said_by(up, mended, "c link") == said
     assert has(up.west, "link")
 

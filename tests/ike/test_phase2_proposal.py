@@ -109,9 +109,7 @@ def test_3des_has_no_other_key_length() -> None:
     choice = choose(proposed(odd, good), LAN, BARE, key_exchange=True)
     assert choice.principal.proposal.transforms[0].attributes == good.attributes()
     only_odd = configuration(suites="QM-ESP-3DES-MD5-PFS-SUITE").connections["lan"]
-    with pytest.raises(
-        Refused, match="KEY_LENGTH: got 3DES with KEY_LENGTH 128, expected 192"
-    ):
+    with pytest.raises(Refused, match="KEY_LENGTH: got 3DES with KEY_LENGTH 128, expected 192"):
         choose(proposed(odd), only_odd, BARE, key_exchange=True)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
-from isakmpd.cli.answers import carry_out, done, is_terminal, refusal
 from isakmpd.cli.fifo_client import ControlError, FifoClient
+from isakmpd.cli.outcomes import carry_out, done, is_terminal, refusal
 
 FROM_STANDARD_INPUT = "-"
 _LONGEST_VALUE = 4096

@@ -9,9 +9,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from isakmpd.cli.answers import carry_out, done, is_terminal
 from isakmpd.cli.daemon_status import UP, DaemonStatus, ask_status
 from isakmpd.cli.fifo_client import ControlError, FifoClient
+from isakmpd.cli.outcomes import carry_out, done, is_terminal
 from isakmpd.cli.status_lines import brief, details, failures, summary, table
 
 NOT_UP: Final = 3  # as systemctl says of a unit that is not active

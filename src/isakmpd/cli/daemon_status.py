@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from isakmpd.cli.answers import refusal
 from isakmpd.cli.fifo_client import ControlError, FifoClient
+from isakmpd.cli.outcomes import refusal
 from isakmpd.control.printable import printable
 
 UP: Final = "up"

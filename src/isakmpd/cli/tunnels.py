@@ -7,9 +7,9 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 
-from isakmpd.cli.answers import done, is_terminal, refusal
 from isakmpd.cli.daemon_status import NEGOTIATING, UP, DaemonStatus, Tunnel, ask_status
 from isakmpd.cli.fifo_client import ControlError, FifoClient
+from isakmpd.cli.outcomes import done, is_terminal, refusal
 from isakmpd.cli.status_lines import span
 
 _POLL = 0.2  # seconds

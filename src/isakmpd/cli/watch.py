@@ -16,9 +16,9 @@ from typing import Final
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from isakmpd.cli.answers import is_terminal
 from isakmpd.cli.daemon_status import DaemonStatus, ask_status
 from isakmpd.cli.fifo_client import ControlError, FifoClient
+from isakmpd.cli.outcomes import is_terminal
 from isakmpd.cli.status_lines import amount
 from isakmpd.cli.status_table import status_view
 

@@ -44,6 +44,7 @@ class LiveConfiguration:
     """
 
     HELD: Final = "what C commands have changed comes into force once this is mended"
+    NO_LONGER_HELD: Final = "what C commands have changed is in force"
 
     def __init__(
         self, options: Options, log: Callable[[str], None], opener: Opener = open_ourselves
@@ -56,6 +57,7 @@ class LiveConfiguration:
         self._path = (options.configuration_file or DEFAULT_CONFIGURATION).absolute()
         self._needs_file = options.configuration_file is not None
         self._told: set[Problem] = set()
+        self._told_of_holding = False
         self.held: tuple[Problem, ...] = ()  # the faults that keep changes from coming into force
         self.bindings = self._in_force = self._load()
         self._lookups = Lookups()
@@ -81,6 +83,7 @@ class LiveConfiguration:
         self._take(bindings, lookups, fresh)
         self.bindings, self.held = bindings, ()
         self._told.clear()
+        self._told_of_holding = False
         self._tell(fresh.problems + fresh.warnings)
         return True
 
@@ -108,6 +111,9 @@ class LiveConfiguration:
             return False
         self._take(self.bindings, lookups, fresh)
         self._tell(fresh.warnings)
+        if self._told_of_holding:
+            self._told_of_holding = False
+            self._log(self.NO_LONGER_HELD)
         return True
 
     def look_again(self) -> bool:
@@ -136,6 +142,7 @@ class LiveConfiguration:
     def tell_held(self) -> None:
         """Log why the changes so far are not in force, each reason once."""
         if self._tell(self.held):
+            self._told_of_holding = True
             self._log(self.HELD)
 
     def _load(self) -> Bindings:

@@ -9,7 +9,7 @@ from typing import Final
 from isakmpd.control.log_levels import CLASS_NAMES, LogLevels
 from isakmpd.control.message_lines import SUMMARY_LEVEL, hexadecimal_lines, message_lines
 from isakmpd.control.printable import printable
-from isakmpd.daemon.sinks import Severity, Sink, deliver
+from isakmpd.daemon.log_sinks import Severity, Sink, deliver
 from isakmpd.ike.outputs import KEYS_LEVEL, Capture, KeyMaterial, Log, LogClass, Verbose
 
 # A peer chooses part of many lines; none of them fills the disk.

@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from isakmpd.daemon.log_sinks import Severity
 from isakmpd.daemon.notices import Notice, NoticeReceiver, NoticeSender
 from isakmpd.daemon.run_directory import RunDirectory
 from isakmpd.daemon.run_files import RunFileError
 from isakmpd.daemon.service_manager import ServiceManager
-from isakmpd.daemon.sinks import Severity
 
 PASSED_ON: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1})
 ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})

@@ -10,13 +10,13 @@ import signal
 from collections.abc import Callable
 
 from isakmpd.daemon.fifo import STANDARD_INPUT
+from isakmpd.daemon.log_sinks import DescriptorSink, Severity, Sink, SyslogSink, TwoSinks, deliver
 from isakmpd.daemon.monitor import monitored
 from isakmpd.daemon.notices import NoticeSender
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.run_directory import RunDirectory
 from isakmpd.daemon.run_files import RunFileError
 from isakmpd.daemon.service_manager import ServiceManager
-from isakmpd.daemon.sinks import DescriptorSink, Severity, Sink, SyslogSink, TwoSinks, deliver
 
 
 def run(options: Options) -> int:
@@ -103,7 +103,7 @@ class _Processes:
         if self._told is not None:
             os.close(self._told)
         # Not before: what the daemon needs would make the monitor three times as large.
-        from isakmpd.daemon.serving import Serving  # noqa: PLC0415
+        from isakmpd.daemon.daemon_process import Serving  # noqa: PLC0415
 
         serving = Serving(
             self._options,

@@ -21,13 +21,13 @@ from isakmpd.daemon.data_plane import DataPlane, Surroundings
 from isakmpd.daemon.engine_loop import EngineLoop, Outlets, internal_error
 from isakmpd.daemon.fifo import FifoError, open_command_source
 from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.log_sinks import time_stamp
 from isakmpd.daemon.notices import Notice, Notices, unheard
 from isakmpd.daemon.opener import DaemonFiles
 from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.pending_changes import PendingChanges
 from isakmpd.daemon.run_files import RunFileError, read_pid, write_whole
-from isakmpd.daemon.sentence import sentence
-from isakmpd.daemon.sinks import time_stamp
+from isakmpd.daemon.sentence import counted, sentence
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
 from isakmpd.ike.engine import Engine
 from isakmpd.ike.entropy import Entropy, SeededEntropy
@@ -252,8 +252,9 @@ class Service:
         self._take(resume=True)
         current = self._configuration.current
         self._log(
-            f"isakmpd: the configuration is read anew, {len(current.connections)} connections and"
-            f" {len(current.peers)} peers"
+            "isakmpd: the configuration is read anew, "
+            f"{counted(len(current.connections), 'connection')} and "
+            f"{counted(len(current.peers), 'peer')}"
         )
         return True
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from isakmpd.daemon.sinks import DescriptorSink, Severity, SyslogSink, TwoSinks, time_stamp
+from isakmpd.daemon.log_sinks import DescriptorSink, Severity, SyslogSink, TwoSinks, time_stamp
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from isakmpd.control.log_levels import LogLevels
 from isakmpd.daemon.engine_loop import internal_error
 from isakmpd.daemon.log import DaemonLog
+from isakmpd.daemon.log_sinks import Sink
 from isakmpd.daemon.monitor import PASSED_ON
 from isakmpd.daemon.notices import Notice, NoticeSender
 from isakmpd.daemon.options import Options
 from isakmpd.daemon.run_directory import RunDirectory
 from isakmpd.daemon.service import Service, StartError
-from isakmpd.daemon.sinks import Sink
 
 
 class Serving:
