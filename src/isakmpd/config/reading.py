@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar, cast
@@ -141,9 +141,17 @@ class Reading:
         opened = self._sections.get(name.lower())
         return opened.asked if opened is not None else {}
 
+    def faulty(self) -> Set[str]:
+        """Give the sections that were left out for a fault, in lower case."""
+        return self._faulty
+
     def is_faulty(self, name: str) -> bool:
         """Tell whether a section was left out for a fault."""
         return name.lower() in self._faulty
+
+    def nearest(self, seen: str, candidates: Iterable[str]) -> str:
+        """Find the candidate somebody may have meant; empty if none is near."""
+        return self._suggestions.nearest(seen, candidates)
 
     def did_you_mean(
         self,
@@ -208,7 +216,14 @@ class Section:
                 text = text.replace(seen, HIDDEN)
         elif tag:
             where += " is missing"
+            text += self._written_instead_of(tag)
         return Problem(*self.place(tag), f"{where if tag else f'[{self.name}]'}: {text}")
+
+    def _written_instead_of(self, tag: str) -> str:
+        """Point at a tag that looks like a missing one, as the end of a sentence."""
+        strange = {one.tag: one for key, one in self.written.items() if key not in self.asked}
+        near = self.reading.nearest(tag, strange)
+        return f'; did you misspell it as "{near}" in line {strange[near].line}?' if near else ""
 
     def fault(self, tag: str, text: str, seen: str | None = None) -> ConfigError:
         """Make a fault of a tag, to be raised."""

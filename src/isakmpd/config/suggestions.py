@@ -32,7 +32,18 @@ class Suggestions:
         usable: Callable[[str], bool] = anything,
         among: Hashable = None,
     ) -> str:
-        """Suggest the nearest usable candidate, as the end of a sentence; empty if none is near.
+        """Suggest the ``nearest``, as the end of a sentence; empty if none is near."""
+        near = self.nearest(seen, candidates, usable, among)
+        return f'; did you mean "{near}"?' if near else ""
+
+    def nearest(
+        self,
+        seen: str,
+        candidates: Iterable[str],
+        usable: Callable[[str], bool] = anything,
+        among: Hashable = None,
+    ) -> str:
+        """Find the nearest usable candidate, empty if none is near.
 
         ``among`` stands for candidates that are many and always the same: they may be a generator,
         which is left alone where no search is due.
@@ -47,8 +58,7 @@ class Suggestions:
             choice = tuple(candidates) if choice is None else choice
             self._left -= len(choice)
             self._known[key] = _nearest(seen.lower(), choice, usable)
-        near = self._known[key]
-        return f'; did you mean "{near}"?' if near else ""
+        return self._known[key]
 
 
 def _nearest(seen: str, candidates: Iterable[str], usable: Callable[[str], bool]) -> str:

@@ -45,7 +45,9 @@ def suites(section: Section, tag: str) -> tuple[Suite, ...]:
 def _suite(section: Section) -> Suite:
     names = section.elements("Protocols")
     if not names:
-        raise section.fault("Protocols", "expected the name of an IPsec-protocol section")
+        suite = f"{section.name}-SUITE"
+        near = f'; did you mean "{suite}"?' if section.reading.bindings.exists(suite) else ""
+        raise section.fault("Protocols", f"expected the name of an IPsec-protocol section{near}")
     protocols = tuple(
         section.reading.once("protocol", section.follow("Protocols", name), _protocol)
         for name in names

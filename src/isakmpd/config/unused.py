@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from isakmpd.config.lexer import Binding
+from isakmpd.config.lexer import Binding, split_list
 from isakmpd.config.model import Problem
 from isakmpd.config.reading import Reading
 
@@ -29,8 +29,11 @@ class InVain:
 def written_in_vain(reading: Reading) -> list[InVain]:
     """List what someone wrote and a reading never asked for."""
     listed: list[InVain] = []
+    excused = _named_by_the_faulty(reading)
     for name in reading.bindings.sections():
         written, asked = reading.bindings.written_in(name), reading.asked_of(name)
+        if name.lower() in excused:
+            continue
         if not asked:
             listed.append(InVain(name, next(iter(written.values())), whole=True))
         elif not written.keys() <= asked.keys() and not reading.is_faulty(name):
@@ -38,6 +41,19 @@ def written_in_vain(reading: Reading) -> list[InVain]:
             spare = [binding for tag, binding in written.items() if tag not in asked]
             listed += [InVain(name, binding, whole=False) for binding in spare]
     return listed
+
+
+def _named_by_the_faulty(reading: Reading) -> set[str]:
+    """List the sections that nothing asked for because what names them was left out."""
+    named: set[str] = set()
+    left = list(reading.faulty())
+    while left:
+        for binding in reading.bindings.written_in(left.pop()).values():
+            found = {each.lower() for each in split_list(binding.value)} - named
+            fresh = [name for name in found if not reading.asked_of(name)]
+            named.update(fresh)
+            left += fresh
+    return named
 
 
 def misspelt(reading: Reading, in_vain: Iterable[InVain]) -> list[Problem]:
