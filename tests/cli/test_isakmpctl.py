@@ -159,7 +159,9 @@ def test_what_cannot_be_said_is_refused_in_a_sentence(
     ("words", "complaint"),
     [
         ([], "required: COMMAND"),
-        (["staus"], "invalid choice"),
+        (["staus"], "; did you mean status?\n"),
+        (["xyzzy"], ")\n"),
+        (["completion", "zhs"], "; did you mean zsh?\n"),
         (["up"], "required: NAME"),
         (["--timeout", "0", "reload"], "'0' is no time, expected seconds up to 86400"),
         (["--timeout", "nan", "reload"], "'nan' is no time"),

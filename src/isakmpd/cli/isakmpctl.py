@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from isakmpd.cli.control_commands import COMMANDS, GLOBAL_OPTIONS, Argument, Subcommand
 from isakmpd.cli.fifo_client import ControlError, FifoClient
@@ -55,7 +57,7 @@ def _say(sentence: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="isakmpctl",
         description="command a running isakmpd and see how it is",
         allow_abbrev=False,
@@ -75,6 +77,24 @@ def _parser() -> argparse.ArgumentParser:
 def _add(parser: argparse.ArgumentParser, arguments: Sequence[Argument]) -> None:
     for one in arguments:
         parser.add_argument(*one.words, help=one.help, **one.how)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Suggest the nearest of several words for one that is none of them."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what cannot be understood, and end."""
+        super().error(f"{message}{_suggestion(message)}")
+
+
+def _suggestion(message: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  a word well spelled needs none
+
+    complaint = re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message)
+    if complaint is None:
+        return ""
+    near = get_close_matches(complaint[1], re.findall(r"[\w-]+", complaint[2]), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 class _Version(argparse.Action):
