@@ -87,6 +87,21 @@ def peer(name: str = "branch", **changes: Any) -> dict[str, Any]:
     }
 
 
+def exchange(name: str = "branch", **changes: Any) -> dict[str, Any]:
+    """Make an exchange under way as the status shows it."""
+    return {
+        "name": name,
+        "type": "ID_PROT",
+        "phase": 1,
+        "role": "initiator",
+        "step": 1,
+        "src": "192.0.2.1",
+        "dst": "192.0.2.2",
+        "heard": "",
+        **changes,
+    }
+
+
 def status(*connections: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """Make a daemon's status."""
     return {

@@ -9,13 +9,21 @@ from typing import Any
 import pytest
 
 from isakmpd.cli import isakmpctl
-from tests.cli.fake_daemon import connection, fake_daemon, said, sas, told
+from tests.cli.fake_daemon import connection, exchange, fake_daemon, said, sas, told
 
 Statuses = list[dict[str, Any]]
 
 UP = told(connection("west-east"))
 DOWN = told(connection("west-east", "down", mode="manual", next_check_in=None))
 NEGOTIATING = told(connection("west-east", "negotiating"))
+TOLD_NO = told(
+    connection("west-east", "negotiating"),
+    exchanges=[
+        exchange("elsewhere", heard="the peer said YES"),
+        exchange("west-east"),
+        exchange("branch", heard="the peer said NO"),
+    ],
+)
 WAITING = told(connection("west-east", "waiting", failure="no response"))
 REFUSED = told(
     connection("west-east", "waiting", failure="the peer said NO_PROPOSAL_CHOSEN", next_check_in=5)
@@ -79,6 +87,11 @@ def test_it_waits_until_it_has_happened(
             "up west-east --wait 0.3",
             [DOWN, NEGOTIATING],
             "west-east is negotiating after 0.3 s, and has not failed yet",
+        ),
+        (
+            "up west-east --wait 0.3",
+            [DOWN, TOLD_NO],
+            "west-east is negotiating after 0.3 s, and has not failed yet; the peer said NO",
         ),
         ("up west-east", [DOWN, GONE], 'there is no connection "west-east"'),
         ("down west-east --wait 0.3", [UP], "west-east is still up after 0.3 s"),

@@ -542,6 +542,29 @@ def test_both_ends_name_the_cause(
     assert west.snapshot.ipsec_sas == east.snapshot.ipsec_sas == ()
 
 
+def test_what_is_heard_is_shown_before_the_end() -> None:
+    """Who waits for the negotiation need not wait until it gives up."""
+    west = engine(Side(transforms="3DES-SHA"), west=True, address=WEST)
+    east = engine(Side(), west=False, address=EAST)
+    sent = turn(west, 1)
+    assert [one.heard for one in west.snapshot.exchanges] == [""]
+    for answer in deliver(sent[0], east, WEST):
+        deliver(answer, west, EAST)
+    (heard,) = [one.heard for one in west.snapshot.exchanges]
+    assert heard.startswith(f"the peer said NO_PROPOSAL_CHOSEN {NO_TRANSFORM}ENCRYPTION_ALGORITHM")
+
+
+def test_who_asks_again_is_told_again() -> None:
+    """A failure that only recurs is counted; the administrator's attempt is no recurrence."""
+    west = engine(Side(suites="QM-ESP-3DES-SHA-PFS-SUITE"), west=True, address=WEST)
+    east = engine(Side(), west=False, address=EAST)
+    meet(west, east, lambda _: True)
+    (line,) = west.log
+    west.engine.establish("lan", west.now)
+    meet(west, east, lambda _: True)
+    assert west.log == [line, line]
+
+
 def test_two_that_both_only_begin() -> None:
     """Each says so of itself, and what the other has."""
     only = Side(flags="Flags= active-only")

@@ -115,6 +115,7 @@ class RunningExchange:
     step: int
     src: str
     dst: str
+    heard: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,10 @@ def bring_up(client: FifoClient, given: Namespace) -> int:
                 f"{name} is not up: isakmpd is passive and leaves it to the peer to begin"
                 " (isakmpctl active changes that)"
             )
-    raise ControlError(f"{name} is {tunnel.state} after {given.wait:g} s, and has not failed yet")
+    raise ControlError(
+        f"{name} is {tunnel.state} after {given.wait:g} s, and has not failed yet"
+        f"{_heard(status, tunnel)}"
+    )
 
 
 def take_down(client: FifoClient, given: Namespace) -> int:
@@ -115,6 +118,12 @@ def _watched(client: FifoClient, seconds: float) -> Iterator[DaemonStatus]:
 def _of(status: DaemonStatus, name: str) -> Tunnel:
     """Find the connection again; a reload may have taken it away."""
     return status.connection(name)
+
+
+def _heard(status: DaemonStatus, tunnel: Tunnel) -> str:
+    """Give what the peer has said so far, which nothing proves, as the end of a sentence."""
+    own = [one.heard for one in status.exchanges if one.name in (tunnel.name, tunnel.peer)]
+    return next((f"; {heard}" for heard in own if heard), "")
 
 
 def _again(tunnel: Tunnel) -> str:

@@ -112,7 +112,10 @@ class PeerStatus(TypedDict):
 
 
 class ExchangeStatus(TypedDict):
-    """Show an exchange under way; ``step`` counts the messages it has had from 0."""
+    """Show an exchange under way; ``step`` counts the messages it has had from 0.
+
+    ``heard`` is what the peer has said unauthenticated, and what it means.
+    """
 
     name: str
     type: str
@@ -124,6 +127,7 @@ class ExchangeStatus(TypedDict):
     icookie: str
     rcookie: str
     msgid: str
+    heard: str
 
 
 class Status(TypedDict):
@@ -309,6 +313,7 @@ def _exchange(exchange: ExchangeSnapshot) -> ExchangeStatus:
         icookie=exchange.initiator_cookie.hex(),
         rcookie=exchange.responder_cookie.hex(),
         msgid=f"{exchange.message_id:08x}",
+        heard=exchange.heard,
     )
 
 

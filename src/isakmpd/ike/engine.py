@@ -187,9 +187,15 @@ class Engine:
         return True
 
     def establish(self, name: str, now: float) -> bool:
-        """Bring a connection up and keep it up, or begin phase 1 with a peer; False if unknown."""
+        """Bring a connection up and keep it up, or begin phase 1 with a peer; False if unknown.
+
+        Who asks for it is told again why it fails.
+        """
         self._at(now)
-        if name in self._context.configuration.connections:
+        connection = self._context.configuration.connections.get(name)
+        for subject in (name, connection.peer if connection is not None else name):
+            self._context.failures.over(subject)
+        if connection is not None:
             self._negotiation.connections.watch(name)
             self._negotiation.connections.try_soon(name)
         elif name in self._context.configuration.peers:

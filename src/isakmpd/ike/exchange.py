@@ -304,6 +304,11 @@ class Exchange:
             f"{self._hinted()}"
         )
 
+    @property
+    def heard_so_far(self) -> str:
+        """Give what the peer has said unauthenticated, and what it means; mostly empty."""
+        return self._hinted().removeprefix("; ") if self.hint else ""
+
     def _hinted(self) -> str:
         said = f"; the peer said {self.hint} (unauthenticated)" if self.hint else ""
         return f"{said}; {cause}" if (cause := self.probable_cause()) else said

@@ -68,7 +68,7 @@ class Failures:
         return self._lines[subject] <= LINES
 
     def over(self, subject: str) -> None:
-        """Forget what failed for a subject: it has succeeded."""
+        """Forget what failed for a subject: it has succeeded, or somebody asks again."""
         for key in [key for key in self._told if key[0] == subject]:
             del self._told[key]
 

@@ -96,7 +96,7 @@ class IpsecSaSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeSnapshot:
-    """Show one running exchange."""
+    """Show one running exchange; ``heard`` is what the peer has said unauthenticated."""
 
     name: str
     exchange_type: ExchangeType
@@ -107,6 +107,7 @@ class ExchangeSnapshot:
     responder_cookie: bytes
     message_id: int
     transport: Transport
+    heard: str = ""
 
 
 @dataclass(frozen=True, slots=True)

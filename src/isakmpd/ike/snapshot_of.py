@@ -114,6 +114,7 @@ def _exchange(exchange: Exchange) -> ExchangeSnapshot:
         exchange.responder_cookie,
         exchange.message_id,
         exchange.transport,
+        exchange.heard_so_far,
     )
 
 
