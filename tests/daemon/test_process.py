@@ -261,6 +261,22 @@ def test_a_detached_daemon_logs_to_syslog(start: Start, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.root
+def test_a_detached_daemon_that_nobody_hears_says_so(start: Start, tmp_path: Path) -> None:
+    """While there is a terminal; it runs all the same."""
+    no_syslog = WITH_SYSLOG.replace("null urandom log", "null urandom").replace(
+        'mount --bind "$1/log" "$1/dev/log"\n', ""
+    )
+    inside = ("unshare", "--mount", "sh", "-c", no_syslog, "sh", str(tmp_path))
+    started = start.run("-Kn", before=inside)
+    start.end()
+    assert started.returncode == 0
+    assert started.stderr.splitlines()[-1].endswith(
+        "nobody takes what is logged from here on: there is no /dev/log; start a syslog daemon, or"
+        " isakmpd with -d, which logs to standard error"
+    )
+
+
 # Commands from standard input
 
 

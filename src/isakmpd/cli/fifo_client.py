@@ -142,8 +142,9 @@ class FifoClient:
         while (octets := _octets(path)) is None:
             if time.monotonic() >= deadline:
                 raise ControlError(
-                    f"isakmpd does not answer within {self._timeout:g} s: it may be busy, or its"
-                    f" run directory another than {self._run_directory} (--run-dir)"
+                    f"isakmpd does not answer within {self._timeout:g} s: it may be busy, its run"
+                    f" directory another than {self._run_directory} (--run-dir), or the disk full,"
+                    " which its log says"
                 )
             if wait >= _LONGEST_PAUSE and not self.is_read() and _octets(path) is None:
                 raise ControlError("isakmpd ended before it answered")

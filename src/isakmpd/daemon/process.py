@@ -8,6 +8,8 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
 
 from isakmpd.daemon.fifo import STANDARD_INPUT
 from isakmpd.daemon.log_sinks import DescriptorSink, Severity, Sink, SyslogSink, TwoSinks, deliver
@@ -17,6 +19,12 @@ from isakmpd.daemon.options import Options
 from isakmpd.daemon.run_directory import RunDirectory
 from isakmpd.daemon.run_files import RunFileError
 from isakmpd.daemon.service_manager import ServiceManager
+
+_SYSLOG: Final = Path("/dev/log")
+_UNHEARD: Final = (
+    f"isakmpd: nobody takes what is logged from here on: there is no {_SYSLOG};"
+    " start a syslog daemon, or isakmpd with -d, which logs to standard error"
+)
 
 
 def run(options: Options) -> int:
@@ -43,10 +51,12 @@ def _detach(options: Options, manager: ServiceManager) -> int:
         return status if status >= 0 else 128 - status
     os.close(reader)
     os.setsid()
-    syslog = SyslogSink()
-    processes = _Processes(options, manager, TwoSinks(DescriptorSink(), syslog), syslog, writer)
+    terminal, syslog = DescriptorSink(), SyslogSink()
+    processes = _Processes(options, manager, TwoSinks(terminal, syslog), syslog, writer)
 
     def ready() -> None:
+        if not _SYSLOG.exists():
+            deliver(terminal, Severity.NORMAL, "Default", _UNHEARD)
         processes.let_go(keep_input=False)
         # Whoever waited may be gone, with his terminal; the daemon has started all the same.
         with contextlib.suppress(BrokenPipeError):
