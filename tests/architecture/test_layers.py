@@ -49,7 +49,9 @@ SYSTEM_METHODS = {
 }
 # A library is the business of the layers named here and of no other.
 LIBRARIES: dict[str, set[str]] = {
-    "cryptography": {"crypto"},
+    # What a certificate holds is read by its library, never with a key of ours.
+    "cryptography": {"crypto", "pki"},
+    "OpenSSL": {"pki"},
     "Crypto": {"crypto"},
     "rich": {"cli"},
 }

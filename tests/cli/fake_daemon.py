@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -148,9 +149,12 @@ class FakeDaemon:
 
     def stop(self) -> None:
         """End, as a daemon does: the FIFO goes."""
-        if self._thread.is_alive():
-            os.write(self._descriptor, b"end of test\n")
-            self._thread.join(5)
+        # By its path, as anybody: the descriptor may be gone with the thread at any moment.
+        with contextlib.suppress(OSError):
+            descriptor = os.open(self.fifo, os.O_WRONLY | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "wb") as fifo:
+                fifo.write(b"end of test\n")
+        self._thread.join(5)
 
     def _serve(self) -> None:
         with os.fdopen(self._descriptor, "rb", closefd=False) as lines:
