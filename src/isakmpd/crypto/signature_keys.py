@@ -27,6 +27,7 @@ _Rsa = rsa.RSAPublicKey
 _Elliptic = ec.EllipticCurvePublicKey
 _LARGEST_FILE = 65536  # octets
 _SMALLEST_RSA, _LARGEST_RSA = 512, 16384  # bits; what is too weak others judge
+_LONGEST_EXPONENT = 64  # bits, as OpenSSL has it: a peer chooses what we compute with
 
 
 class UnusableKeyError(ValueError):
@@ -157,6 +158,10 @@ def _public(key: object) -> PublicKey:
             raise UnusableKeyError(
                 f"it holds an RSA key of {key.key_size} bits, expected {_SMALLEST_RSA} to "
                 f"{_LARGEST_RSA}"
+            )
+        if key.public_numbers().e.bit_length() > _LONGEST_EXPONENT:
+            raise UnusableKeyError(
+                f"it holds an RSA key with a public exponent of more than {_LONGEST_EXPONENT} bits"
             )
     elif isinstance(key, _Elliptic):
         if key.curve.name not in _CURVES:
