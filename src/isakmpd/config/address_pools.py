@@ -8,11 +8,11 @@ from isakmpd.config.addresses import address, parsed_address, prefix_length
 from isakmpd.config.model import AddressPool
 from isakmpd.config.reading import ConfigError, Reading, Section, decimal
 from isakmpd.wire.addresses import Address, Network
+from isakmpd.wire.distinguished_names import der_of, oneline_of
 
 _FAMILIES = {"ipv4": 4, "ipv6": 6}
 _KINDS = (*_FAMILIES, "fqdn", "ufqdn", "asn1_dn")
 _OF_CERTIFICATES = "asn1_dn"
-_UNPROVEN = "no peer can prove this identity: certificates are not supported by this version"
 _PUSH = "set"
 _PULL = "get"
 _ATTRIBUTES = ("Address", "Netmask", "Nameserver", "WINS-server", "DHCP-server", "Lifetime")
@@ -29,8 +29,6 @@ def address_pools(reading: Reading) -> dict[str, AddressPool]:
         section = reading.section(name)
         try:
             key = _identity(section, kind.lower(), value)
-            if kind.lower() == _OF_CERTIFICATES:
-                section.warn("", _UNPROVEN)
             pool = reading.once("IKECFG-ID", section, _pool)
         except ConfigError as fault:
             reading.leave_out("IKECFG-ID", name, fault.problem)
@@ -44,6 +42,11 @@ def address_pools(reading: Reading) -> dict[str, AddressPool]:
 
 
 def _identity(section: Section, kind: str, value: str) -> str:
+    if kind == _OF_CERTIFICATES:
+        try:
+            return f"{kind}/{oneline_of(der_of(value))}".lower()
+        except ValueError as problem:
+            raise section.fault("", f"{problem} after {kind}/") from None
     if kind not in _FAMILIES:
         return f"{kind}/{value}".lower()
     found = parsed_address(value)

@@ -9,6 +9,7 @@ from isakmpd.config import constants
 from isakmpd.config.model import ClientId
 from isakmpd.config.reading import ANY, Section, decimal
 from isakmpd.config.services import PROTOCOLS, WITH_PORTS
+from isakmpd.wire import distinguished_names
 from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import IdType
@@ -72,6 +73,11 @@ def identity(section: Section) -> Identity:
         raise section.fault("Name", "expected ASCII; write an international name in its xn-- form")
     if kind is IdType.USER_FQDN and "@" not in name:
         section.warn("Name", "a USER_FQDN is commonly written user@host.domain")
+    if kind is IdType.DER_ASN1_DN:
+        try:
+            return Identity(kind, distinguished_names.der_of(name))
+        except ValueError as problem:
+            raise section.fault("Name", str(problem)) from None
     if kind is IdType.KEY_ID:
         data = opaque(section, "Name", name)
         if not data:

@@ -261,6 +261,23 @@ class General:
 
 
 @dataclass(frozen=True, slots=True)
+class PkiSettings:
+    """Hold the paths of certificates and keys, and what is let pass of them.
+
+    ``allow_weak`` lets SHA-1 signatures and RSA keys of 1024 bits and more pass.
+    """
+
+    ca_directory: str = ""
+    cert_directory: str = ""
+    crl_directory: str = ""
+    private_key: str = field(default="", repr=False)
+    private_key_directory: str = ""
+    pubkey_directory: str = ""
+    accept_self_signed: bool = False
+    allow_weak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """Describe one thing wrong in a configuration, with where to mend it."""
 
@@ -292,6 +309,7 @@ class Configuration:
     shut: tuple[Shut, ...] = ()
     keys_by_id: Mapping[str, Secret] = field(default_factory=dict)  # by an identity's text
     address_pools: Mapping[str, AddressPool] = field(default_factory=dict)  # by lower-case section
+    pki: PkiSettings = PkiSettings()
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()  # what works and should still be looked at
     misspelt: tuple[Problem, ...] = ()  # those of the warnings that suggest another name

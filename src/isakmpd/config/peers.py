@@ -14,7 +14,6 @@ from isakmpd.config.keys import pre_shared_key
 from isakmpd.config.lists import each
 from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.config.reading import Section
-from isakmpd.config.support import refusal
 from isakmpd.config.transforms import phase_1_transform
 from isakmpd.config.unsupported import OF_PEERS
 from isakmpd.wire.addresses import Address
@@ -102,9 +101,6 @@ def _offer(configuration: Section) -> tuple[ExchangeType, tuple[Phase1Transform,
 def _transform_by_default(section: Section, configuration: Section, keyed: bool) -> Phase1Transform:
     """Give the transform of a peer that names none, with the authentication its keys allow."""
     name = authenticated(configuration.get(_TRANSFORMS) or "", by_key=keyed)
-    if not keyed and (reason := refusal(AuthenticationMethod.RSA_SIG)):
-        text = f"{_EXPECTED_KEY}: without one {name} is the default, and {reason}"
-        raise section.fault("Authentication", text)
     if original := original_default(configuration.name, _TRANSFORMS):
         original = authenticated(original, by_key=keyed)
         if section.get("Configuration") is None:

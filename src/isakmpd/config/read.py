@@ -15,6 +15,7 @@ from isakmpd.config.generated import DEFAULT_PHASE_1, DEFAULT_PHASE_1_CONFIGURAT
 from isakmpd.config.keys import keys_by_id
 from isakmpd.config.model import Configuration, Peer, Problem
 from isakmpd.config.peers import peer
+from isakmpd.config.pki_settings import pki_settings
 from isakmpd.config.reading import ConfigError, Machine, Reading, Section, nothing
 from isakmpd.config.services import well_known_port
 from isakmpd.config.unsupported import warn_of_unsupported_tags
@@ -49,6 +50,7 @@ def read(
     """
     reading = Reading(bindings, Machine(default_port, resolve, resolve_netmask, service))
     daemon_wide = general(reading.section("General"))
+    pki = pki_settings(reading)
     warn_of_unsupported_tags(reading)
     reading.keys_by_id.update(keys_by_id(reading))
     found_connections, shut = connections(reading)
@@ -67,6 +69,7 @@ def read(
         shut=shut,
         keys_by_id=reading.keys_by_id,
         address_pools=pools,
+        pki=pki,
         problems=_in_order([*bindings.problems, *reading.problems()]),
         warnings=_in_order(
             [*bindings.warnings, *reading.warnings, *relied_on(reading), *nearly_right]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from isakmpd.crypto import ciphers, groups, hashes
 from isakmpd.crypto.keymat import AUTHENTICATION_KEY_OCTETS, ESP_KEYS
+from isakmpd.crypto.signature_methods import SIGNATURES
 from isakmpd.wire.numbers import (
     AhTransform,
     AuthenticationAlgorithm,
@@ -32,7 +33,7 @@ _SUPPORTED: Table = {
     ),
     EncryptionAlgorithm: frozenset(ciphers.SUPPORTED),
     HashAlgorithm: frozenset(hashes.SUPPORTED),
-    AuthenticationMethod: frozenset({AuthenticationMethod.PRE_SHARED}),
+    AuthenticationMethod: SIGNATURES | {AuthenticationMethod.PRE_SHARED},
     GroupDescription: frozenset(groups.SUPPORTED),
     Protocol: frozenset({Protocol.IPSEC_AH, Protocol.IPSEC_ESP, Protocol.IPCOMP}),
     EspTransform: frozenset(ESP_KEYS),
@@ -42,8 +43,7 @@ _SUPPORTED: Table = {
     AuthenticationAlgorithm: (
         frozenset(AUTHENTICATION_KEY_OCTETS) - {AuthenticationAlgorithm.NONE}
     ),
-    IdType: frozenset(IdType)
-    - {IdType.IPV4_RANGE, IdType.IPV6_RANGE, IdType.DER_ASN1_DN, IdType.DER_ASN1_GN},
+    IdType: frozenset(IdType) - {IdType.IPV4_RANGE, IdType.IPV6_RANGE, IdType.DER_ASN1_GN},
 }
 
 
@@ -122,7 +122,6 @@ _REFUSED_NAMES: tuple[tuple[str, str, OpenEnum], ...] = (
     ("GRP_?4|EC2N_?185", "GRP4", GroupDescription.EC2N_185),
     ("GRP_?27|BP_?224", "GRP27", GroupDescription.BP_224),
     ("DSS|DSA", "DSS", AuthenticationMethod.DSS),
-    ("RSA(?:_?SIG)?", "RSA_SIG", AuthenticationMethod.RSA_SIG),
 )
 
 

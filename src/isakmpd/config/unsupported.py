@@ -1,7 +1,7 @@
 """Name the tags this version knows and does nothing about, lest somebody counts on them.
 
 What would weaken or break a tunnel if it were passed over is refused where it is read; these are
-the others. Nothing here is missed: no certificate, credential or policy is ever accepted.
+the others. Nothing here is missed: no credential or policy is ever accepted.
 """
 
 from __future__ import annotations
@@ -11,15 +11,7 @@ from collections.abc import Mapping
 from isakmpd.config.reading import Reading
 
 _DAEMON_WIDE: Mapping[str, tuple[str, ...]] = {
-    "General": ("Policy-file", "Pubkey-directory", "Shared-SADB"),
-    "X509-certificates": (
-        "CA-directory",
-        "Cert-directory",
-        "CRL-directory",
-        "Private-key",
-        "Private-key-directory",
-        "Accept-self-signed",
-    ),
+    "General": ("Policy-file", "Shared-SADB"),
     "KeyNote": ("Credential-directory",),
 }
 # The last one counts uses of sections that the original itself writes, and so may Acquire-ID.

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from isakmpd.crypto.hashes import equal
-from isakmpd.wire.numbers import AuthenticationMethod, HashAlgorithm
+from isakmpd.wire.numbers import AuthenticationMethod
 
 _Rsa = rsa.RSAPublicKey
 _Elliptic = ec.EllipticCurvePublicKey
@@ -37,30 +37,16 @@ class UnusableKeyError(ValueError):
 @dataclass(frozen=True, slots=True)
 class _Curve:
     method: AuthenticationMethod
-    prf: HashAlgorithm
     hash: hashes.HashAlgorithm
     octets: int  # of r and of s
 
 
 _CURVES: dict[str, _Curve] = {
-    "secp256r1": _Curve(
-        AuthenticationMethod.ECDSA_256, HashAlgorithm.SHA2_256, hashes.SHA256(), 32
-    ),
-    "secp384r1": _Curve(
-        AuthenticationMethod.ECDSA_384, HashAlgorithm.SHA2_384, hashes.SHA384(), 48
-    ),
-    "secp521r1": _Curve(
-        AuthenticationMethod.ECDSA_521, HashAlgorithm.SHA2_512, hashes.SHA512(), 66
-    ),
+    "secp256r1": _Curve(AuthenticationMethod.ECDSA_256, hashes.SHA256(), 32),
+    "secp384r1": _Curve(AuthenticationMethod.ECDSA_384, hashes.SHA384(), 48),
+    "secp521r1": _Curve(AuthenticationMethod.ECDSA_521, hashes.SHA512(), 66),
 }
-_PRF = {curve.method: curve.prf for curve in _CURVES.values()}
 _NAMES = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-SIGNATURES = frozenset({AuthenticationMethod.RSA_SIG, *_PRF})
-
-
-def signature_prf(method: AuthenticationMethod, negotiated: HashAlgorithm) -> HashAlgorithm:
-    """Give the hash of the prf that makes HASH_I and HASH_R: ECDSA brings its own (RFC 4754 2)."""
-    return _PRF.get(method, negotiated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from ipaddress import (
     ip_network,
 )
 
+from isakmpd.wire import distinguished_names
 from isakmpd.wire.addresses import Address, Network
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import IdType
@@ -107,6 +108,8 @@ class Identity:
             return f"{ip_address(self.data[:half])}{separator}{ip_address(self.data[half:])}"
         if self.type in _TEXT_TYPES:
             return self.data.decode("ascii", "backslashreplace").translate(_UNPRINTABLE)
+        if self.type is IdType.DER_ASN1_DN:
+            return distinguished_names.text_of(self.data)
         return self.data.hex()
 
 
