@@ -42,6 +42,7 @@ from isakmpd.privsep.requests import (
     Add,
     BindUdp,
     DeviceAddress,
+    ListDirectory,
     MakeFifo,
     OpenFile,
     OpenRawEsp,
@@ -95,6 +96,9 @@ class MemoryHost:
         return os.dup(self.near.fileno())
 
     def open_file(self, request: OpenFile) -> int:
+        raise FileNotFoundError(errno.ENOENT, str(request.path))
+
+    def list_directory(self, request: ListDirectory) -> tuple[str, ...]:
         raise FileNotFoundError(errno.ENOENT, str(request.path))
 
     def make_fifo(self, request: MakeFifo) -> int:

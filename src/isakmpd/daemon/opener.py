@@ -7,8 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from isakmpd.privsep.files import Identity, make_fifo, remove_file, replace_file
-from isakmpd.privsep.requests import MakeFifo, OpenFile, Privileged, RemoveFile, ReplaceFile
+from isakmpd.privsep.files import Identity, make_fifo, names_in, remove_file, replace_file
+from isakmpd.privsep.requests import (
+    ListDirectory,
+    MakeFifo,
+    OpenFile,
+    Privileged,
+    RemoveFile,
+    ReplaceFile,
+)
 
 # path, flags of open(2) -> descriptor; a new file is private, errors are OSError
 Opener = Callable[[Path, int], int]
@@ -19,6 +26,9 @@ class Files(Protocol):
 
     def open(self, path: Path, flags: int, /) -> int:
         """Give a descriptor of a file; a new one is private."""
+
+    def list(self, directory: Path, /) -> tuple[str, ...]:
+        """Name what lies in a directory, in order."""
 
     def make_fifo(self, path: Path, /) -> int:
         """Give a descriptor of a new FIFO, open for reading and writing."""
@@ -39,6 +49,7 @@ class OwnFiles:
     """Reach files with no more rights than this process has."""
 
     open = staticmethod(open_ourselves)
+    list = staticmethod(names_in)
     make_fifo = staticmethod(make_fifo)
     replace = staticmethod(replace_file)
     remove = staticmethod(remove_file)
@@ -59,6 +70,10 @@ class DaemonFiles:
         if path.parent == self._own:
             return open_ourselves(path, flags)
         return self._privileged.open_file(OpenFile(path, flags))
+
+    def list(self, directory: Path) -> tuple[str, ...]:
+        """Name what lies in a directory, in order."""
+        return self._privileged.list_directory(ListDirectory(directory))
 
     def make_fifo(self, path: Path) -> int:
         """Give a descriptor of a new FIFO, open for reading and writing."""

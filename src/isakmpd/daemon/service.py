@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Any
 
 from isakmpd.control.report import report_lines, report_text
@@ -26,6 +27,7 @@ from isakmpd.daemon.notices import Notice, Notices, unheard
 from isakmpd.daemon.opener import DaemonFiles
 from isakmpd.daemon.options import DEFAULT_CONFIGURATION, Options
 from isakmpd.daemon.pending_changes import PendingChanges
+from isakmpd.daemon.pki_files import load_keyring, signs
 from isakmpd.daemon.run_files import RunFileError, read_pid, write_whole
 from isakmpd.daemon.sentence import counted, sentence
 from isakmpd.daemon.udp import Bind, Ports, Receivers, UdpSockets
@@ -34,6 +36,7 @@ from isakmpd.ike.entropy import Entropy, SeededEntropy
 from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.choice import Choice, StackKind, acquire_only_sentence, choose_stack
 from isakmpd.ipsec.none import NoStack
+from isakmpd.pki.keyring import Keyring
 from isakmpd.privsep.inprocess import InProcess
 from isakmpd.privsep.requests import BindUdp, Privileged
 from isakmpd.wire.addresses import Address
@@ -104,6 +107,7 @@ class Service:
         closing.callback(capture.stop)
         if options.capture:
             capture.start()
+        self._pki = self._pki_settings()
         self.engine = Engine(
             self._configuration.current,
             entropy,
@@ -118,6 +122,8 @@ class Service:
             send_deletes=not options.standby,
             active=not options.standby,
             capabilities=self._stack.capabilities,
+            keyring=self._keyring(),
+            calendar=_today,
         )
         self.running.attach(self.engine, Outlets(self._udp, self._stack, capture))
         self._pending = PendingChanges(self._configuration, self._loop, self._take_changes)
@@ -249,6 +255,7 @@ class Service:
         if not self._configuration.reload():
             return False
         self._pending.forget()
+        self._pki = ()  # files may have changed though their names have not
         self._take(resume=True)
         current = self._configuration.current
         self._log(
@@ -276,7 +283,23 @@ class Service:
         if self._chosen_stack().kind is not self._stack_at_start:
             self._log("[General]:IPsec-stack has changed; that takes a restart")
         self._log.all(self._udp.listen(current.general.listen_on))
+        self._take_keyring()
         self.running.run(lambda: self.engine.configure(current, self.now(), resume=resume))
+
+    def _take_keyring(self) -> None:
+        """Read certificates and keys anew where that may make a difference."""
+        settings = self._pki_settings()
+        if settings != self._pki:
+            self._pki = settings
+            keyring = self._keyring()
+            self.running.run(lambda: self.engine.take_keyring(keyring, self.now()))
+
+    def _pki_settings(self) -> tuple[object, ...]:
+        current = self._configuration.current
+        return current.pki, signs(current)
+
+    def _keyring(self) -> Keyring:
+        return load_keyring(self._configuration.current, self._files, self._log)
 
     def facts(self) -> DaemonFacts:
         """Tell what the status says of the daemon itself."""
@@ -340,6 +363,10 @@ class Service:
     def close(self) -> None:
         """Give everything back."""
         self._open_things.close()
+
+
+def _today() -> datetime:
+    return datetime.now(UTC)
 
 
 def _ignore_esp(_octets: bytes, _transport: Transport, _traffic_class: int) -> None:

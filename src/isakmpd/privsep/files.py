@@ -22,6 +22,11 @@ def identity_of(found: os.stat_result) -> Identity:
     return found.st_dev, found.st_ino
 
 
+def names_in(directory: Path) -> tuple[str, ...]:
+    """Name what lies in a directory, in order; raises OSError."""
+    return tuple(sorted(os.listdir(directory)))
+
+
 def make_fifo(path: Path) -> int:
     """Make a FIFO only we may use, open for reading and writing; raises OSError."""
     os.mkfifo(path, _PRIVATE)

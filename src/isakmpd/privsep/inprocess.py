@@ -14,6 +14,7 @@ from isakmpd.privsep.netlink import RoutingNetlink
 from isakmpd.privsep.requests import (
     Add,
     BindUdp,
+    ListDirectory,
     MakeFifo,
     OpenFile,
     OpenRawEsp,
@@ -112,6 +113,10 @@ class InProcess:
     def open_file(self, request: OpenFile) -> int:
         """Open the file with the flags asked for."""
         return os.open(request.path, request.flags | os.O_CLOEXEC, request.mode)
+
+    def list_directory(self, request: ListDirectory) -> tuple[str, ...]:
+        """Give the names in order."""
+        return files.names_in(request.path)
 
     def make_fifo(self, request: MakeFifo) -> int:
         """Make the FIFO and open both its sides."""

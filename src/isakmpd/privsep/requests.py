@@ -59,6 +59,13 @@ class OpenFile:
 
 
 @dataclass(frozen=True, slots=True)
+class ListDirectory:
+    """Ask for the names of what lies in a directory outside the run directory."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class MakeFifo:
     """Ask for a new FIFO, private, outside the run directory."""
 
@@ -181,6 +188,9 @@ class Privileged(Protocol):
 
     def open_file(self, request: OpenFile) -> int:
         """Give a descriptor of the file."""
+
+    def list_directory(self, request: ListDirectory) -> tuple[str, ...]:
+        """Give the names in order, which ``open_file`` may still refuse."""
 
     def make_fifo(self, request: MakeFifo) -> int:
         """Give a non-blocking descriptor of the FIFO, open for reading and writing."""
