@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import UTC, datetime
 from ipaddress import IPv4Address
 
 from isakmpd.config.model import Configuration
@@ -14,6 +15,7 @@ from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.memory import MemoryStack
+from isakmpd.pki.keyring import EMPTY, Keyring
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import decode_header
 from isakmpd.wire.numbers import ExchangeType
@@ -126,8 +128,10 @@ class Daemon:
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
         acquire_only: bool = False,
         active: bool = True,
+        keyring: Keyring = EMPTY,
     ) -> None:
         self.now = 1000.0
+        self.date = datetime(2026, 6, 15, tzinfo=UTC)
         self.address = address  # changes when the host moves
         entropy = entropy or SeededEntropy(f"daemon at {address}")
         self._reports: deque[ipsec.Answer | ipsec.Event] = deque()
@@ -141,6 +145,8 @@ class Daemon:
             capabilities=capabilities,
             acquire_only=acquire_only,
             active=active,
+            keyring=keyring,
+            calendar=lambda: self.date,
             listens_on=lambda one: one == self.address,
         )
         self.log: list[str] = []

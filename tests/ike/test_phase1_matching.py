@@ -94,7 +94,8 @@ MATCHES = [
     (ANYTHING, Phase1(E.IDEA_CBC, None), False),
     (ANYTHING, Phase1(hash=HashAlgorithm.TIGER), False),
     (ANYTHING, Phase1(group=GroupDescription.EC2N_155), False),
-    (ANYTHING, Phase1(authentication=RSA_SIG), False),
+    (ANYTHING, Phase1(authentication=RSA_SIG), True),
+    (ANYTHING, Phase1(authentication=AuthenticationMethod.DSS), False),
     (ANYTHING, Phase1(authentication=0), False),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 
 from isakmpd.config.model import Configuration, General
 from isakmpd.crypto.secret import Secret
@@ -20,8 +21,15 @@ from isakmpd.ike.outputs import (
     Wants,
 )
 from isakmpd.ike.timers import Timer, Timers
+from isakmpd.pki.keyring import EMPTY, Keyring
 
+Calendar = Callable[[], datetime]
 AnswerTo = Callable[[ipsec.Answer], None]
+
+
+def no_calendar() -> datetime:
+    """Give the end of time, when every certificate has expired."""
+    return datetime.max.replace(tzinfo=UTC)
 
 
 class Context:
@@ -37,6 +45,8 @@ class Context:
         acquire_only: bool = False,
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
         wants: Wants = lambda _log_class, _level: True,
+        keyring: Keyring = EMPTY,
+        calendar: Calendar = no_calendar,
     ) -> None:
         self.now = 0.0
         self.active = True  # whether negotiations of our own begin
@@ -47,6 +57,8 @@ class Context:
         self._acquire_only = acquire_only
         self.capabilities = capabilities
         self._wants = wants
+        self.keyring = keyring
+        self.calendar = calendar
         self.timers = Timers(armed=self._armed, fired=self._fired)
         self.failures = Failures(self)
         self.outputs: list[Output] = []

@@ -6,7 +6,7 @@ from isakmpd.config.model import Configuration
 from isakmpd.ike import ipsec
 from isakmpd.ike.activity import rest, resume
 from isakmpd.ike.answering import Answering
-from isakmpd.ike.context import Context
+from isakmpd.ike.context import Calendar, Context, no_calendar
 from isakmpd.ike.entropy import Entropy
 from isakmpd.ike.inbound import Inbound
 from isakmpd.ike.nat_traversal import NAT_T_PORT
@@ -26,6 +26,7 @@ from isakmpd.ike.teardown import TORN_DOWN, teardown_ipsec_at, teardown_isakmp_a
 from isakmpd.ike.transport import Transport
 from isakmpd.ike.unreachable import Unreachable
 from isakmpd.ike.ways import ListensOn, LocalAddress
+from isakmpd.pki.keyring import EMPTY, Keyring
 from isakmpd.wire.addresses import Address
 
 
@@ -48,6 +49,8 @@ class Engine:
         capabilities: ipsec.Capabilities = ipsec.EVERYTHING,
         listens_on: ListensOn = lambda _address: True,
         wants: Wants = lambda _log_class, _level: True,
+        keyring: Keyring = EMPTY,
+        calendar: Calendar = no_calendar,
     ) -> None:
         """Make an engine that does nothing yet.
 
@@ -57,7 +60,8 @@ class Engine:
         ``send_deletes`` tells the peers at the end, unless Delete-SAs forbids that;
         ``active`` begins negotiations of our own, as ``set_active`` does later;
         ``capabilities`` are the IPsec stack's; ``listens_on`` tells whether datagrams can leave
-        from an address; ``wants`` whether anybody reads debug lines of a class at a level.
+        from an address; ``wants`` whether anybody reads debug lines of a class at a level;
+        ``keyring`` holds keys and certificates, judged at the time (aware) that ``calendar`` gives.
         """
         self._context = Context(
             configuration,
@@ -67,6 +71,8 @@ class Engine:
             acquire_only=acquire_only,
             capabilities=capabilities,
             wants=wants,
+            keyring=keyring,
+            calendar=calendar,
         )
         self._context.active = active
         self._send_deletes = send_deletes

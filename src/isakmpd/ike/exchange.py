@@ -60,6 +60,7 @@ class Exchange:
         self.state = State.RUNNING
         self.step = 0
         self.sealing: Sealing | None = None
+        self.hears_sealed = False  # whether the message being read came encrypted
         self._coroutine: Coroutine[Effect[Any], object, None] | None = None
         self._expect: Step | None = None
         self._proof: Callable[[Chain], None] | None = None
@@ -249,6 +250,7 @@ class Exchange:
         if self._expect.encrypted not in (None, header.encrypted):
             state = "encrypted" if header.encrypted else "in clear"
             raise Malformed(f"{self._expect.name} arrived {state}", NotifyType.INVALID_FLAGS)
+        self.hears_sealed = header.encrypted
         if not header.encrypted:
             return decode_chain(header.next_payload, body)
         assert self.sealing is not None  # noqa: S101 - encrypted steps follow seal()

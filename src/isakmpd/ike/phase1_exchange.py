@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from isakmpd.config.model import Configuration, Peer
 from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK
@@ -17,6 +18,7 @@ from isakmpd.ike import (
     phase1_proposal,
     phase1_review,
     pre_shared_keys,
+    proofs,
 )
 from isakmpd.ike.context import Context
 from isakmpd.ike.early_datagrams import EarlyDatagrams
@@ -38,11 +40,15 @@ from isakmpd.wire.header import NO_COOKIE, Header
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import (
+    AuthenticationMethod,
     ExchangeType,
     NotifyType,
 )
 from isakmpd.wire.payloads import Chain, Notification, Payload, SecurityAssociation
 from isakmpd.wire.vendor_ids import ORIGINALS, Vendor
+
+if TYPE_CHECKING:
+    from isakmpd.pki.keyring import ProvenKey
 
 _UNKNOWABLE = 32  # octets of a key drawn at random
 
@@ -90,6 +96,9 @@ class Phase1Exchange(Exchange):
         self.vendors: frozenset[Vendor] = frozenset()
         self.nat = NatSituation()
         self.remote_id: Identity | None = None  # once it is proven and accepted
+        self.claimed_id: Identity | None = None  # before its proof, in aggressive mode
+        self.proven: ProvenKey | None = None  # the key that signed for ``remote_id``
+        self.certified_id: Identity | None = None  # our identity as our certificate encodes it
         self._keys: Phase1Keys | None = None
         self._complained = False
         self._heard_octets = 0  # of the latest message, believed or not
@@ -109,7 +118,13 @@ class Phase1Exchange(Exchange):
     @property
     def local_id(self) -> Identity:
         """Give the identity we prove: the configured one, else our address."""
-        return self.peer.local_id or Identity.of_address(self.transport.local)
+        own = self.certified_id or self.peer.local_id
+        return own or Identity.of_address(self.transport.local)
+
+    @property
+    def unprovable(self) -> Mapping[AuthenticationMethod, str]:
+        """Tell by which methods of the section we cannot prove ourselves, and why."""
+        return proofs.unprovable(self)
 
     @property
     def goal(self) -> str:
@@ -139,13 +154,15 @@ class Phase1Exchange(Exchange):
         sa, longest = first.one(SecurityAssociation), self.with_original
         review = phase1_review.Review(sa, self.peer, longest_key=longest)
         self.context.debug(LogClass.NEGOTIATION, 30, "%s: is offered %s", self.name, review)
-        answer, choice = phase1_proposal.choose(sa, self.peer, longest_key=longest)
+        answer, choice = phase1_proposal.choose(
+            sa, self.peer, longest_key=longest, unprovable=self.unprovable
+        )
         self.context.debug(LogClass.NEGOTIATION, 20, "%s: chooses %s", self.name, choice)
         return answer, choice
 
     def check(self, reply: Chain) -> Phase1Choice:
         """Hold what the responder chose against our offer; raises Refused."""
-        choice = phase1_proposal.check(reply.one(SecurityAssociation), self.peer)
+        choice = phase1_proposal.check(reply.one(SecurityAssociation), self.peer, self.unprovable)
         self.context.debug(LogClass.NEGOTIATION, 20, "%s: the peer chooses %s", self.name, choice)
         return choice
 
@@ -164,8 +181,13 @@ class Phase1Exchange(Exchange):
     @property
     def key_section(self) -> str:
         """Name the section whose Authentication is the key, as far as that is known."""
-        stored_for = self._keys.key.origin.stored_for if self._keys is not None else ""
-        return stored_for or self.name
+        key = self._keys.key if self._keys is not None else None
+        return (key.origin.stored_for if key is not None else "") or self.name
+
+    @property
+    def signs(self) -> bool:
+        """Tell whether signatures prove both sides, as far as that is known."""
+        return self._keys is not None and self._keys.key is None
 
     @property
     def hint(self) -> str:
@@ -188,8 +210,15 @@ class Phase1Exchange(Exchange):
             )
         return key
 
-    def unknowable_key(self, identity: Identity) -> PeerKey:
-        """Give a key that nobody has: who is not known shall look like who has a wrong key."""
+    def key_of(self, identity: Identity) -> PeerKey:
+        """Find the key of who begins aggressive mode.
+
+        Who is not known gets one that nobody has, and looks like who has a wrong key.
+        """
+        key = pre_shared_keys.by_identity(self.configuration, self.peer, identity)
+        return key if key is not None else self._unknowable_key(identity)
+
+    def _unknowable_key(self, identity: Identity) -> PeerKey:
         self._complained = self.owner.complain(
             self.transport,
             f"{self.name}: no pre-shared key for {identity.type} {identity} at "
@@ -204,7 +233,7 @@ class Phase1Exchange(Exchange):
         choice: Phase1Choice,
         agreement: KeyAgreement,
         sa_body: bytes,
-        key: PeerKey,
+        key: PeerKey | None,
         initiator_id_body: bytes | None = None,
     ) -> Phase1Keys:
         """Derive the keys of the exchange as the peer does: an original pads HMAC keys its way."""

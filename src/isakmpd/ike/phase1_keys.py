@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from isakmpd.crypto.ciphers import Cbc, block_size
 from isakmpd.crypto.hashes import ORIGINAL_HMAC_BLOCK, PrfKind, digest, equal
-from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key
+from isakmpd.crypto.signature_methods import signature_prf
+from isakmpd.crypto.skeyid import SkeyId, cipher_key, from_pre_shared_key, from_signature
 from isakmpd.ike.framing import Sealing, Unproven
 from isakmpd.ike.key_agreement import KeyAgreement
 from isakmpd.ike.phase1_proposal import Phase1Choice
@@ -15,7 +16,7 @@ from isakmpd.ike.pre_shared_keys import PeerKey
 from isakmpd.wire.header import Header
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import HashAlgorithm, NotifyType
-from isakmpd.wire.payloads import Chain, Hash, Identification, decode_chain
+from isakmpd.wire.payloads import Chain, Hash, Identification, Signature, decode_chain
 
 # Hashes of which HMAC pads keys to 128 octets, and the original to 64.
 HMAC_BLOCK = 128
@@ -27,15 +28,16 @@ class Phase1Keys:
     """Hold the keys of one exchange, and compute the proofs that it needs.
 
     ``hmac_block`` in octets, None for the hash's own; ``longest_key`` is how the peer reads the
-    lack of a KEY_LENGTH; ``sa_body`` is the initiator's SA payload, as it was on the wire, and
-    ``initiator_id_body`` its identity where that came in an earlier message than its HASH.
+    lack of a KEY_LENGTH; ``key`` is None where signatures are the proofs; ``sa_body`` is the
+    initiator's SA payload, as it was on the wire, and ``initiator_id_body`` its identity where that
+    came in an earlier message than its HASH.
     """
 
     choice: Phase1Choice
     agreement: KeyAgreement
     cookies: tuple[bytes, bytes]
     sa_body: bytes
-    key: PeerKey = field(repr=False)
+    key: PeerKey | None = field(repr=False)
     initiator_id_body: bytes | None = None
     hmac_block: int | None = None
     longest_key: bool = False
@@ -43,39 +45,41 @@ class Phase1Keys:
 
     def __post_init__(self) -> None:
         agreed = self.agreement
-        skeyid = from_pre_shared_key(
-            PrfKind(self.choice.hash, self.hmac_block),
-            self.key.secret.reveal(),
-            agreed.ni,
-            agreed.nr,
-            agreed.g_xy,
-            *self.cookies,
-        )
+        kind = PrfKind(self.choice.hash, self.hmac_block)
+        nonces_on = agreed.ni, agreed.nr, agreed.g_xy, *self.cookies
+        if self.key is None:
+            skeyid = from_signature(kind, *nonces_on)
+        else:
+            skeyid = from_pre_shared_key(kind, self.key.secret.reveal(), *nonces_on)
         object.__setattr__(self, "skeyid", skeyid)
 
     def hash_i(self, id_body: bytes) -> bytes:
         """Compute HASH_I over the initiator's identity, IDii_b."""
         agreed = self.agreement
-        prf = self.skeyid.prf.keyed(self.skeyid.skeyid)
-        return prf(agreed.g_xi, agreed.g_xr, *self.cookies, self.sa_body, id_body)
+        return self._prf(agreed.g_xi, agreed.g_xr, *self.cookies, self.sa_body, id_body)
 
     def hash_r(self, id_body: bytes) -> bytes:
         """Compute HASH_R over the responder's identity, IDir_b."""
         agreed = self.agreement
-        prf = self.skeyid.prf.keyed(self.skeyid.skeyid)
         swapped = self.cookies[1], self.cookies[0]
-        return prf(agreed.g_xr, agreed.g_xi, *swapped, self.sa_body, id_body)
+        return self._prf(agreed.g_xr, agreed.g_xi, *swapped, self.sa_body, id_body)
 
-    def verify_hash_i(self, message: Chain) -> None:
-        """Authenticate the initiator; raises Unproven."""
+    def _prf(self, *parts: bytes) -> bytes:
+        kind = self.skeyid.prf
+        kind = PrfKind(signature_prf(self.choice.authentication, kind.hash), kind.block)
+        return kind.keyed(self.skeyid.skeyid)(*parts)
+
+    def hash_of(self, message: Chain, *, from_initiator: bool) -> bytes:
+        """Compute the HASH that the sender of a message has to know; raises KeyError without ID."""
+        if not from_initiator:
+            return self.hash_r(message.body_of(Identification))
         id_body = self.initiator_id_body
-        if id_body is None:
-            id_body = message.body_of(Identification)
-        _verify(message, self.hash_i(id_body))
+        return self.hash_i(message.body_of(Identification) if id_body is None else id_body)
 
-    def verify_hash_r(self, message: Chain) -> None:
-        """Authenticate the responder; raises Unproven."""
-        _verify(message, self.hash_r(message.body_of(Identification)))
+    def verify(self, message: Chain, *, from_initiator: bool) -> None:
+        """Authenticate the sender of a message by its HASH; raises Unproven."""
+        if not equal(message.one(Hash).data, self.hash_of(message, from_initiator=from_initiator)):
+            raise Unproven("its HASH is wrong", NotifyType.INVALID_HASH_INFORMATION)
 
     def sealing(self) -> Sealing:
         """Make the cipher and the first IV: HASH(g^xi | g^xr), cut to one block."""
@@ -108,10 +112,11 @@ class Phase1Keys:
             sealing = Sealing(sealing.cipher, iv)
         try:
             chain = sealing.open(header, body) if header.encrypted else _in_clear(header, body)
-            (self.verify_hash_i if from_initiator else self.verify_hash_r)(chain)
+            if self.key is not None:
+                self.verify(chain, from_initiator=from_initiator)
+            return self.key is not None or chain.first(Signature) is not None
         except (Malformed, KeyError):
             return False
-        return True
 
     @property
     def padding(self) -> int:
@@ -128,8 +133,3 @@ class Phase1Keys:
 
 def _in_clear(header: Header, body: bytes) -> Chain:
     return decode_chain(header.next_payload, body)
-
-
-def _verify(message: Chain, expected: bytes) -> None:
-    if not equal(message.one(Hash).data, expected):
-        raise Unproven("its HASH is wrong", NotifyType.INVALID_HASH_INFORMATION)

@@ -91,6 +91,7 @@ def sa_of(x: Phase1Exchange, keys: Phase1Keys, remote_id: Identity) -> IsakmpSa:
         x.vendors,
         x.began,
         x.context.now,
-        shared_key=keys.key.origin.shared,
-        key_section=keys.key.origin.stored_for,
+        shared_key=keys.key is not None and keys.key.origin.shared,
+        key_section=keys.key.origin.stored_for if keys.key is not None else "",
+        proven=x.proven,
     )

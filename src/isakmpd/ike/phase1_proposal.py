@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.crypto import ciphers, groups, hashes
 from isakmpd.crypto.ciphers import has_key_length, key_octets
+from isakmpd.crypto.signature_methods import SIGNATURES
 from isakmpd.ike.lifetime import (
     Lifetimes,
     lifetime_attributes,
@@ -33,13 +34,15 @@ from isakmpd.wire.numbers import (
 )
 from isakmpd.wire.payloads import Proposal, SecurityAssociation, Transform
 
+Unprovable = Mapping[AuthenticationMethod, str]  # why we cannot prove ourselves by a method
+EVERYTHING: Unprovable = {}  # can be proved
 _NOTHING = Lifetimes()
 _SOUND_BITS = 128
 # What ANY stands for: all we can, but DES, which a section has to name.
 _ANY: Mapping[type[OpenEnum], Container[OpenEnum]] = {
     EncryptionAlgorithm: ciphers.SUPPORTED.keys() - {EncryptionAlgorithm.DES_CBC},
     HashAlgorithm: hashes.SUPPORTED,
-    AuthenticationMethod: {AuthenticationMethod.PRE_SHARED},
+    AuthenticationMethod: {AuthenticationMethod.PRE_SHARED} | SIGNATURES,
     GroupDescription: groups.SUPPORTED.keys(),
 }
 DEFAULT_LIFETIME = 28800  # seconds, when nobody names one
@@ -124,9 +127,12 @@ class _Offered:
     unsupported: tuple[str, ...]
 
 
-def offer(peer: Peer) -> SecurityAssociation:
-    """Build the SA payload of the initiator: one proposal, a transform for each configured one."""
-    return _proposing(_offerable(peer))
+def offer(peer: Peer, unprovable: Unprovable = EVERYTHING) -> SecurityAssociation:
+    """Build the SA payload of the initiator: one proposal, a transform for each configured one.
+
+    Those by which we cannot prove ourselves are left out; raises Refused where none is left.
+    """
+    return _proposing(offerable(peer, unprovable))
 
 
 def _proposing(configured: Iterable[Phase1Transform]) -> SecurityAssociation:
@@ -138,7 +144,7 @@ def _proposing(configured: Iterable[Phase1Transform]) -> SecurityAssociation:
     return SecurityAssociation(Doi.IPSEC, SITUATION_IDENTITY_ONLY, (proposal,))
 
 
-def _offerable(peer: Peer) -> tuple[Phase1Transform, ...]:
+def offerable(peer: Peer, unprovable: Unprovable) -> tuple[Phase1Transform, ...]:
     """Give the transforms that can be offered; raises Refused where there is none."""
     if not peer.offered_transforms:
         raise Refused(
@@ -146,12 +152,20 @@ def _offerable(peer: Peer) -> tuple[Phase1Transform, ...]:
             f"([{peer.configuration}]:Transforms decides)",
             None,
         )
-    return peer.offered_transforms
+    found = tuple(t for t in peer.offered_transforms if t.authentication not in unprovable)
+    if not found:
+        reasons = "; ".join(f"{method}: {reason}" for method, reason in unprovable.items())
+        raise Refused(
+            f"we cannot prove who we are: {reasons} ([{peer.section}]:ID and "
+            f"[{peer.configuration}]:Transforms decide)",
+            None,
+        )
+    return found
 
 
-def offered_group(peer: Peer) -> GroupDescription:
+def offered_group(peer: Peer, unprovable: Unprovable = EVERYTHING) -> GroupDescription:
     """Give the one group of aggressive mode's offer, which holds a KE payload; raises Refused."""
-    group = _offerable(peer)[0].group
+    group = offerable(peer, unprovable)[0].group
     assert group is not None  # noqa: S101 - what has ANY is not offered
     return group
 
@@ -182,11 +196,16 @@ def _offered_key_length(transform: Phase1Transform) -> int | None:
 
 
 def choose(
-    sa: SecurityAssociation, peer: Peer, *, longest_key: bool = False
+    sa: SecurityAssociation,
+    peer: Peer,
+    *,
+    longest_key: bool = False,
+    unprovable: Unprovable = EVERYTHING,
 ) -> tuple[SecurityAssociation, Phase1Choice]:
     """Pick the first offered transform the peer's section accepts, and build the answer.
 
-    ``longest_key`` says what the lack of a KEY_LENGTH means to the peer. Raises NoCommonTransform
+    ``longest_key`` says what the lack of a KEY_LENGTH means to the peer; ``unprovable``, by which
+    methods we cannot prove ourselves. Raises NoCommonTransform
     with the attributes in which the nearest transform differs.
     """
     proposal = _sole_proposal(sa)
@@ -198,6 +217,10 @@ def choose(
             if nearest is not None and _distance(offered, configured) > len(nearest):
                 continue
             differences = _differences(offered, configured, longest_key=longest_key)
+            if not differences and offered.authentication in unprovable:
+                reason = f"{offered.authentication}: {unprovable[offered.authentication]}"
+                text = f"we cannot prove who we are with {reason}"
+                differences = (Difference("AUTHENTICATION_METHOD", text=text),)
             if not differences:
                 answer = Proposal(proposal.number, proposal.protocol, proposal.spi, (transform,))
                 lifetimes = negotiated_lifetimes(
@@ -238,7 +261,9 @@ def lifetimes(sa: SecurityAssociation) -> Lifetimes:
     return _read(transforms[0]).lifetimes if transforms else _NOTHING
 
 
-def check(answer: SecurityAssociation, peer: Peer) -> Phase1Choice:
+def check(
+    answer: SecurityAssociation, peer: Peer, unprovable: Unprovable = EVERYTHING
+) -> Phase1Choice:
     """Hold the responder's answer against our offer; raises Refused when it is none we made."""
     proposal = _sole_proposal(answer)
     if len(proposal.transforms) != 1:
@@ -247,7 +272,7 @@ def check(answer: SecurityAssociation, peer: Peer) -> Phase1Choice:
             NotifyType.PAYLOAD_MALFORMED,
         )
     chosen = _read(proposal.transforms[0])
-    for configured in _offerable(peer):
+    for configured in offerable(peer, unprovable):
         ours = _read(Transform(0, ISAKMP_TRANSFORM_KEY_IKE, _attributes(configured)))
         if not chosen.unsupported and _core(ours) == _core(chosen):
             return _choice(

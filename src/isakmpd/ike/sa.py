@@ -22,6 +22,7 @@ from isakmpd.wire.vendor_ids import Vendor
 
 if TYPE_CHECKING:
     from isakmpd.ike.liveness import Liveness
+    from isakmpd.pki.keyring import ProvenKey
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +46,7 @@ class IsakmpSa:
     established: float
     shared_key: bool = False  # many peers hold the key that proved ``remote_id``
     key_section: str = ""  # that holds the key, where it is stored for an identity or address
+    proven: ProvenKey | None = field(default=None, repr=False)  # the key whose signature did so
     peer_key: str = ""  # names the peer as no other is named, wherever it moves
     replaced: bool = False
     soft_due: float | None = None

@@ -17,17 +17,22 @@ class Step:
     """Describe one message: its name, the payloads it must hold, and whether it is encrypted.
 
     ``encrypted`` is None where either will do: the third of aggressive mode (RFC 2409 section 5).
+    ``proof`` has it hold what proves its sender: HASH of a pre-shared key, or SIG.
     """
 
     name: str
     required: tuple[PayloadType, ...]
     encrypted: bool | None
     hash_first: bool = False
+    proof: bool = False
 
     def check(self, chain: Chain) -> None:
         """Raise Malformed unless the payloads suit this step; further ones may stay."""
         kinds = [payload.type_on_wire for payload in chain.payloads]
         missing = [str(kind) for kind in self.required if kind not in kinds]
+        if self.proof and (P.HASH in kinds) == (P.SIG in kinds):
+            both = P.HASH in kinds
+            missing.append("HASH or SIG alone" if both else "HASH or SIG")
         if missing:
             raise Malformed(f"{self.name} without {', '.join(missing)}")
         if self.hash_first and kinds[0] != P.HASH:
@@ -41,11 +46,11 @@ MM1 = Step("main mode message 1", (P.SA,), encrypted=False)
 MM2 = Step("main mode message 2", (P.SA,), encrypted=False)
 MM3 = Step("main mode message 3", (P.KE, P.NONCE), encrypted=False)
 MM4 = Step("main mode message 4", (P.KE, P.NONCE), encrypted=False)
-MM5 = Step("main mode message 5", (P.ID, P.HASH), encrypted=True)
-MM6 = Step("main mode message 6", (P.ID, P.HASH), encrypted=True)
+MM5 = Step("main mode message 5", (P.ID,), encrypted=True, proof=True)
+MM6 = Step("main mode message 6", (P.ID,), encrypted=True, proof=True)
 AM1 = Step("aggressive mode message 1", (P.SA, P.KE, P.NONCE, P.ID), encrypted=False)
-AM2 = Step("aggressive mode message 2", (P.SA, P.KE, P.NONCE, P.ID, P.HASH), encrypted=False)
-AM3 = Step("aggressive mode message 3", (P.HASH,), encrypted=None)
+AM2 = Step("aggressive mode message 2", (P.SA, P.KE, P.NONCE, P.ID), encrypted=False, proof=True)
+AM3 = Step("aggressive mode message 3", (), encrypted=None, proof=True)
 QM1 = Step("quick mode message 1", (P.HASH, P.SA, P.NONCE), encrypted=True, hash_first=True)
 QM2 = Step("quick mode message 2", (P.HASH, P.SA, P.NONCE), encrypted=True, hash_first=True)
 QM3 = Step("quick mode message 3", (P.HASH,), encrypted=True, hash_first=True)
