@@ -92,8 +92,6 @@ class Certificate:
                 warnings.simplefilter("ignore")
                 return _read(x509.load_der_x509_certificate(octets), octets)
         except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
-            if isinstance(error, UnusableCertificateError):
-                raise
             reason = str(error).split("\n")[0]
             raise UnusableCertificateError(f"not a usable X.509 certificate: {reason}") from error
 

@@ -11,6 +11,7 @@ from isakmpd.pki.identity_names import identity_of_file, identity_of_name, same_
 from isakmpd.pki.keyring import Keyring, OwnKey, StoredCertificate, StoredKey
 from isakmpd.pki.revocation_list import RevocationList
 from isakmpd.pki.rules import Rules
+from isakmpd.pki.strength import WEAK_RSA_BITS
 from isakmpd.pki.untrusted import Untrusted
 from isakmpd.pki.verification import Authorities, openssl_certificate
 from isakmpd.wire.identities import Identity
@@ -109,9 +110,15 @@ def _own_key(
     identity: Identity | None, path: str, octets: bytes, problems: list[Problem]
 ) -> Iterable[OwnKey]:
     try:
-        yield OwnKey(identity, private_key(octets), path)
+        key = private_key(octets)
     except UnusableKeyError as error:
         problems.append((path, str(error)))
+        return
+    if key.public.kind == "RSA" and key.public.bits < WEAK_RSA_BITS:
+        reason = f"it holds an RSA key of {key.public.bits} bits, expected {WEAK_RSA_BITS} at least"
+        problems.append((path, reason))
+        return
+    yield OwnKey(identity, key, path)
 
 
 def _raw_keys(files: Files, problems: list[Problem]) -> Iterable[StoredKey]:

@@ -39,8 +39,6 @@ class RevocationList:
                 warnings.simplefilter("ignore")
                 return _read(x509.load_der_x509_crl(octets), octets, path)
         except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
-            if isinstance(error, UnusableCertificateError):
-                raise
             reason = str(error).split("\n")[0]
             raise UnusableCertificateError(f"not a usable revocation list: {reason}") from error
 

@@ -18,7 +18,8 @@ _SOUND_HASHES = {
 }
 _HASH_NAMES = {"md5": "MD5", "sha1": "SHA-1"}
 _KINDS_WITHOUT_LENGTH = ("Ed25519", "Ed448")
-_RSA_BITS, _WEAK_RSA_BITS, _EC_BITS = 2048, 1024, 224
+WEAK_RSA_BITS = 1024  # what Allow-weak lets pass
+_RSA_BITS, _EC_BITS = 2048, 224
 _MAY_BE_ALLOWED = f"; {ALLOW_WEAK} would accept it"
 
 
@@ -44,7 +45,7 @@ def judge_key(certificate: Certificate, rules: Rules) -> None:
 def judge_bits(held: str, kind: str, bits: int, rules: Rules) -> None:
     """Raise Untrusted for too few bits; `held` says who holds the key, as "pubkeys/x holds"."""
     if kind == "RSA" and bits < _RSA_BITS:
-        weak = bits >= _WEAK_RSA_BITS
+        weak = bits >= WEAK_RSA_BITS
         if not (weak and rules.allow_weak):
             raise _refusal(
                 f"{held} an RSA key of {bits} bits, expected {_RSA_BITS} at least"

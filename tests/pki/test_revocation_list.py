@@ -1,0 +1,55 @@
+"""A revocation list is read once; the latest of an authority counts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from isakmpd.pki.revocation_list import RevocationList, newest_of
+from isakmpd.pki.untrusted import UnusableCertificateError
+from tests.pki.openssl_authority import LEAF, ROOT, Authority, Workshop
+
+
+@pytest.fixture(scope="module")
+def root(workshop: Workshop) -> Authority:
+    return workshop.root("Lists", ROOT)
+
+
+def test_what_a_list_says(root: Authority, workshop: Workshop) -> None:
+    gone = root.issue("gone", LEAF)
+    root.revoke("gone")
+    read = root.revocation_list("crls/lists.crl")
+    assert read.issuer == root.certificate.subject
+    assert read.revoked == {gone.serial}
+    assert (read.this_update, read.next_update) == (
+        datetime(2026, 1, 1, tzinfo=UTC),
+        datetime(2027, 1, 1, tzinfo=UTC),
+    )
+    assert str(read) == "revocation list crls/lists.crl of C=SE, O=Example, CN=Lists"
+    assert str(RevocationList.of_der(read.der)) == "revocation list of C=SE, O=Example, CN=Lists"
+    assert read.is_signed_by(root.certificate)
+    assert not read.is_signed_by(workshop.root("Lists of another", ROOT).certificate)
+    assert not read.is_signed_by(root.issue("elliptic", LEAF, key="ec:prime256v1"))
+
+
+def test_the_newest_counts(root: Authority) -> None:
+    earlier, later = (
+        root.revocation_list(f"crls/{month}", start=f"2026{month}01000000Z")
+        for month in ("02", "03")
+    )
+    issuer = root.certificate.subject
+    assert newest_of(issuer, (later, earlier)) is later
+    assert newest_of(issuer, (earlier, later)) is later
+    assert newest_of(issuer[:-1] + b"?", (earlier,)) is None
+
+
+@pytest.mark.parametrize("octets", [b"", b"0", b"-----BEGIN X509 CRL-----\n?"])
+def test_what_is_no_list(octets: bytes) -> None:
+    with pytest.raises(UnusableCertificateError, match="usable"):
+        RevocationList.of_file(octets, "crls/x")
+
+
+def test_trailing_octets(root: Authority) -> None:
+    with pytest.raises(UnusableCertificateError, match="not a usable revocation list: "):
+        RevocationList.of_der(root.revocation_list().der + b"\0")
