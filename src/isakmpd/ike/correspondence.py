@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from isakmpd.ike.negotiation import Negotiation
 
 PEERS_AT_ADDRESS = 16  # behind one NAT, who are told of ESP that one of them sends in vain
+RIGHT_AFTER = 5.0  # seconds of an SA in which its peer still judges it
 FAREWELLS = 1024  # kept for all peers without an ISAKMP SA; the oldest give way
 
 
@@ -133,6 +134,7 @@ class Correspondence:
         """Act on an authenticated informational message; raises Malformed."""
         for notification in message.all(Notification):
             if self._is_disowned(sa, notification):
+                sa.disowned = True
                 self._disowned(sa, diagnosis.disowned(sa, notification))
         for delete in message.all(Delete):
             self._deleted(sa, delete)
@@ -161,7 +163,15 @@ class Correspondence:
         target = self.isakmp_sas.get((cookies[:8], cookies[8:]))
         if target is not None and target.same_peer(sa):
             self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
+            if self._is_given_up(target):
+                self._disowned(target, diagnosis.given_up(target))
             self.isakmp_sas.remove(target, tell_peer=False)
+
+    def _is_given_up(self, sa: IsakmpSa) -> bool:
+        """Tell whether a peer deletes what has just been made, without a word of why."""
+        young = self._context.now - sa.established < RIGHT_AFTER
+        used = any(pair.isakmp is sa for pair in self._negotiation.ipsec_sas)
+        return sa.proven is not None and sa.initiator and young and not used and not sa.disowned
 
     def _spi_deleted(self, sa: IsakmpSa, protocol: Protocol, spi: bytes) -> None:
         pair = self._negotiation.ipsec_sas.by_outbound_spi(sa, protocol, spi)
@@ -206,6 +216,7 @@ class Correspondence:
         refuses = notification.type in (
             NotifyType.INVALID_ID_INFORMATION,
             NotifyType.AUTHENTICATION_FAILED,
+            *diagnosis.OF_CERTIFICATES,
         )
         # Others name the ISAKMP SA also where they refuse a quick mode.
         ours = explanation.OURS in sa.vendors

@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from isakmpd.ike import explanation, phase1_proposal
+from isakmpd.ike import certificates, explanation, phase1_proposal
 from isakmpd.ike.phase1_proposal import NoCommonTransform
 from isakmpd.ike.refused import Refused
+from isakmpd.wire.distinguished_names import text_of
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import ExchangeType, LifeType, NotifyType
-from isakmpd.wire.payloads import Chain, Identification, Notification, SecurityAssociation
+from isakmpd.wire.payloads import (
+    CertificateRequest,
+    Chain,
+    Identification,
+    Notification,
+    SecurityAssociation,
+)
 
 if TYPE_CHECKING:
     from isakmpd.ike.phase1_exchange import Phase1Exchange
@@ -28,6 +35,9 @@ def cause(x: Phase1Exchange) -> str:
             f"the peer does not speak IKEv1 ([{x.name}]:Address leads to it): it has to be "
             "enabled there, isakmpd has no other"
         )
+    for kind in heard.notifies:
+        if kind in _OF_CERTIFICATES:
+            return _OF_CERTIFICATES[kind](x.local_id, heard.wanted)
     for kind in _MEANING:
         if kind in heard.notifies:
             return _MEANING[kind](x, heard.wanted)
@@ -45,7 +55,11 @@ def cause(x: Phase1Exchange) -> str:
 def refusal(x: Phase1Exchange, notification: Notification) -> str:
     """Say what an error means that the peer reports under the keys, which do not differ then."""
     if notification.type == NotifyType.AUTHENTICATION_FAILED:
+        if x.signs:
+            return distrusted(x.name, x.local_id)
         return _refused_though_keyed(x)
+    if (of_certificates := _OF_CERTIFICATES.get(notification.type)) is not None:
+        return of_certificates(x.local_id, explanation.of(notification, x.vendors))
     meaning = _MEANING.get(notification.type)
     if meaning is None:
         return ""
@@ -55,12 +69,31 @@ def refusal(x: Phase1Exchange, notification: Notification) -> str:
 def keys_differ(x: Phase1Exchange, *, padding_tried: bool = False) -> str:
     """Say so, and which section holds ours; ``padding_tried`` tells that it is not the padding."""
     text = f"the pre-shared keys probably differ ([{x.key_section}]:Authentication decides)"
+    if x.signs:
+        text = x.distrust or distrusted(x.name, x.local_id)
     if x.padding_varies and not padding_tried:
         text += f", or HMAC keys are padded otherwise ([{x.name}]:HMAC-block decides)"
-    if x.initiator and x.exchange_type == ExchangeType.AGGRESSIVE:
+    if x.initiator and x.exchange_type == ExchangeType.AGGRESSIVE and not x.signs:
         # A responder answers whom it does not know as if it did.
         text += f", or the peer has none for {named(x.local_id)} ([{x.name}]:ID decides)"
     return text
+
+
+def distrusted(section: str, ours: Identity) -> str:
+    """Say why a peer may not accept our signature, which it may not tell."""
+    return (
+        "the peer probably does not trust our certificate or key (its authority, dates or "
+        f"revocation: the log there says which), or does not expect {named(ours)} "
+        f"([{section}]:ID decides)"
+    )
+
+
+def given_up(sa: IsakmpSa) -> str:
+    """Say what it means that a peer deletes the SA which signatures have just made."""
+    return (
+        f"{sa.transport.peer} deletes the ISAKMP SA right after phase 1: "
+        f"{distrusted(sa.name, sa.local_id)}"
+    )
 
 
 def unexpected_identity(section: str, ours: Identity, wanted: Chain) -> str:
@@ -74,10 +107,14 @@ def unexpected_identity(section: str, ours: Identity, wanted: Chain) -> str:
 def disowned(sa: IsakmpSa, notification: Notification) -> str:
     """Say that a peer gives up the SA it has just made, since it does not accept our identity."""
     wanted = explanation.of(notification, sa.vendors)
-    return (
-        f"phase 1 with {sa.transport.peer} failed: the peer says {notification.type}: "
-        f"{unexpected_identity(sa.name, sa.local_id, wanted)}"
-    )
+    meaning = _OF_CERTIFICATES.get(notification.type)
+    if meaning is not None:
+        why = meaning(sa.local_id, wanted)
+    elif sa.proven is not None and notification.type == NotifyType.AUTHENTICATION_FAILED:
+        why = distrusted(sa.name, sa.local_id)
+    else:
+        why = unexpected_identity(sa.name, sa.local_id, wanted)
+    return f"phase 1 with {sa.transport.peer} failed: the peer says {notification.type}: {why}"
 
 
 def named(identity: Identity) -> str:
@@ -86,6 +123,36 @@ def named(identity: Identity) -> str:
 
 
 # What errors mean
+
+
+def _wrong_signature(ours: Identity, _wanted: Chain) -> str:
+    return f"it has another certificate or key for {named(ours)} than the one we sign with"
+
+
+def _wrong_certificate(ours: Identity, _wanted: Chain) -> str:
+    return (
+        f"it refuses the certificate of {named(ours)}, which has expired, is revoked or too weak, "
+        "or serves another purpose: the log there says which"
+    )
+
+
+def _wrong_authority(_ours: Identity, wanted: Chain) -> str:
+    trusted = [text_of(one.authority) for one in wanted.all(CertificateRequest)]
+    known = f": it trusts {' and '.join(trusted)}" if trusted else ""
+    return f"it does not trust the authority that signed our certificate (ca/ there decides){known}"
+
+
+def _no_certificate(ours: Identity, _wanted: Chain) -> str:
+    return f"it has neither certificate nor key for {named(ours)} (certs/ here, pubkeys/ there)"
+
+
+_OF_CERTIFICATES: Mapping[NotifyType, Callable[[Identity, Chain], str]] = {
+    NotifyType.INVALID_SIGNATURE: _wrong_signature,
+    NotifyType.INVALID_CERTIFICATE: _wrong_certificate,
+    NotifyType.INVALID_CERT_AUTHORITY: _wrong_authority,
+    NotifyType.CERTIFICATE_UNAVAILABLE: _no_certificate,
+}
+OF_CERTIFICATES = frozenset(_OF_CERTIFICATES)
 
 
 def _no_proposal(x: Phase1Exchange, wanted: Chain) -> str:
@@ -97,7 +164,10 @@ def _no_proposal(x: Phase1Exchange, wanted: Chain) -> str:
     )
     sa = wanted.first(SecurityAssociation)
     if sa is None:
-        return f"it accepts none of our transforms {decides}, or has {unknown}"
+        signing = (
+            ", cannot prove itself by their signatures" if certificates.methods(x.peer) else ""
+        )
+        return f"it accepts none of our transforms {decides}{signing}, or has {unknown}"
     if not sa.proposals:
         return f"it has {unknown}"
     try:

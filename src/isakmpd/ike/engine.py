@@ -19,6 +19,7 @@ from isakmpd.ike.reconfiguration import (
     withdrawn_connections,
     withdrawn_peers,
 )
+from isakmpd.ike.rejudgement import judge_again
 from isakmpd.ike.snapshot import Snapshot
 from isakmpd.ike.snapshot_of import snapshot_of
 from isakmpd.ike.suite_support import unsupported
@@ -131,6 +132,12 @@ class Engine:
         if resume and self._context.general.renegotiate_on_hup:
             for pair in self._negotiation.ipsec_sas:
                 self._negotiation.ipsec_sas.expire_softly(pair)
+
+    def take_keyring(self, keyring: Keyring, now: float) -> None:
+        """Go on with other keys and certificates; peers they no longer prove lose their SAs."""
+        self._at(now)
+        self._context.keyring = keyring
+        judge_again(self._negotiation)
 
     def receive(self, octets: bytes, transport: Transport, now: float) -> None:
         """Take a datagram, without its non-ESP marker."""

@@ -2,9 +2,10 @@
 
 A notify of an error alone says that something differs, not what. Its data, which is left to the
 implementation, holds what the refusing end has in place of what it refused: an SA payload for a
-proposal, without any proposal where none at all would do; ID payloads for identities. The other
-end compares that with its own configuration. No other implementation is sent it: a vendor ID of
-ours tells who understands it, and in clear says so beside the notify.
+proposal, without any proposal where none at all would do; ID payloads for identities; CERTREQ
+payloads for authorities. The other end compares that with its own configuration. No other
+implementation is sent it: a vendor ID of ours tells who understands it, and in clear says so beside
+the notify.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ LARGEST = 2048  # octets read of what a peer explains
 _BEGINS_WITH: Mapping[NotifyType, PayloadType] = {
     NotifyType.NO_PROPOSAL_CHOSEN: PayloadType.SA,
     NotifyType.INVALID_ID_INFORMATION: PayloadType.ID,
+    NotifyType.INVALID_CERT_AUTHORITY: PayloadType.CERTREQ,
 }
 NOTHING = Chain((), (), b"")
 

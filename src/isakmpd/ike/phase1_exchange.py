@@ -101,6 +101,7 @@ class Phase1Exchange(Exchange):
         self.certified_id: Identity | None = None  # our identity as our certificate encodes it
         self._keys: Phase1Keys | None = None
         self._complained = False
+        self.distrust = ""  # why a signature in clear proves nothing
         self._heard_octets = 0  # of the latest message, believed or not
         self._early = EarlyDatagrams()
         self.hearsay = Hearsay()
@@ -313,10 +314,12 @@ class Phase1Exchange(Exchange):
         if self._complained:
             return
         step = self._expect.name if self._expect is not None else "a message"
+        self.distrust = str(unproven) if self.signs else ""
         differ = diagnosis.keys_differ(self, padding_tried=True)
+        why = self._other_block(header, body) or ("" if self.signs else differ)
         line = (
-            f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}: "
-            f"{self._other_block(header, body) or differ}"
+            f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}"
+            f"{why and f': {why}'}"
         )
         if self.initiator:
             self.context.failures.tell(self.name, line)

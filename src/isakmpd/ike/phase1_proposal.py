@@ -230,7 +230,8 @@ def choose(
                 return SecurityAssociation(sa.doi, sa.situation, (answer,)), choice
             if nearest is None or len(differences) < len(nearest):
                 nearest = differences
-                wanted = (_acceptable(offered, configured),)
+                helpless = offered.authentication in unprovable
+                wanted = () if helpless else (_acceptable(offered, configured),)
     raise NoCommonTransform(peer.configuration, nearest or (), wanted)
 
 

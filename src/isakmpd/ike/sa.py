@@ -49,6 +49,7 @@ class IsakmpSa:
     proven: ProvenKey | None = field(default=None, repr=False)  # the key whose signature did so
     peer_key: str = ""  # names the peer as no other is named, wherever it moves
     replaced: bool = False
+    disowned: bool = False  # the peer has said why it gives it up
     soft_due: float | None = None
     hard_due: float | None = None
     wants_heir: bool = False

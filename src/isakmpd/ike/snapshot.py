@@ -12,6 +12,7 @@ from isakmpd.ike.ipsec import SaPair, SaUsage, SimplexSa, TransformId, principal
 from isakmpd.ike.transport import Transport
 from isakmpd.wire.numbers import (
     AuthenticationAlgorithm,
+    AuthenticationMethod,
     EncryptionAlgorithm,
     ExchangeType,
     GroupDescription,
@@ -61,6 +62,8 @@ class IsakmpSaSnapshot:
     key_length: int | None  # bits
     hash: HashAlgorithm
     group: GroupDescription
+    authentication: AuthenticationMethod = AuthenticationMethod.PRE_SHARED
+    proved_by: str = ""  # the peer's certificate or key file, where a signature has proved it
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from isakmpd.ike import certificates
 from isakmpd.ike.exchange import Exchange
 from isakmpd.ike.negotiation import Negotiation
 from isakmpd.ike.sa import IpsecSa, IsakmpSa
@@ -72,6 +73,8 @@ def _isakmp(negotiation: Negotiation, sa: IsakmpSa) -> IsakmpSaSnapshot:
         sa.choice.key_length,
         sa.choice.hash,
         sa.choice.group,
+        sa.choice.authentication,
+        certificates.named(sa.proven) if sa.proven is not None else "",
     )
 
 
