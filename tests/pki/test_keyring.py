@@ -310,12 +310,13 @@ def test_our_chain_holds_what_is_between_and_not_the_root(
 ) -> None:
     middle = root.authority("Own middle", ROOT)
     leaf = middle.issue("west", LEAF, SAN)
-    for place in ("certificates", "authorities"):
-        files = {"certificates": stored(leaf), "authorities": ()}
-        files[place] += stored(middle.certificate, "middle")
-        files["authorities"] += stored(root.certificate, "root")
-        key = ("private/local.key", workshop.key().read_bytes())
-        ring = keyring(Files(private_key=key, **files))
+    key = ("private/local.key", workshop.key().read_bytes())
+    ours, between, top = stored(leaf), stored(middle.certificate), stored(root.certificate)
+    for ring in (
+        keyring(Files(private_key=key, certificates=ours + between, authorities=top)),
+        keyring(Files(private_key=key, certificates=ours, authorities=top + between)),
+        keyring(Files(private_key=key, certificates=ours + between)),
+    ):
         assert ring.own(WEST, (RSA,)).chain == (leaf, middle.certificate)
 
 
