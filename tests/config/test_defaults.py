@@ -7,7 +7,7 @@ import pytest
 from isakmpd.config.bindings import Bindings
 from isakmpd.config.model import Configuration
 from isakmpd.config.read import parse
-from isakmpd.wire.numbers import ExchangeType
+from isakmpd.wire.numbers import AuthenticationMethod, ExchangeType
 from tests.config.sample import Sections, configured, sole_problem
 
 PHASE_1 = "AES-256-SHA2-256-GRP14"
@@ -71,11 +71,12 @@ def test_what_is_written_counts_beside_a_default() -> None:
 
 @pytest.mark.parametrize(("layer", "name"), [({}, PHASE_1), (ORIGINAL, "3DES-SHA")])
 def test_a_peer_without_a_key(layer: Sections, name: str) -> None:
-    """Signatures would be its default; while there are none, the missing key is named."""
+    """Signatures are its default: what signs lies in files."""
     keyless = configured(NOTHING_NAMED, layer, {"peer": {"Authentication": None}})
-    problem = sole_problem(keyless)
-    assert problem.startswith("[peer]:Authentication is missing: expected the pre-shared key")
-    assert f"without one {name}-RSA_SIG is the default, and RSA_SIG is not supported" in problem
+    assert keyless.problems == ()
+    (transform,) = keyless.peers["peer"].transforms
+    assert transform.section == f"{name}-RSA_SIG"
+    assert transform.authentication is AuthenticationMethod.RSA_SIG
 
 
 def test_a_key_stored_for_the_address_is_a_key() -> None:
@@ -131,7 +132,8 @@ def test_the_generated_section_named_by_the_file() -> None:
     told = parse(only_two[0] + "[two]" + named.partition("[two]")[2], "f").warnings
     assert [str(each) for each in told] == [
         "f:4: [Default-phase-1-configuration]:Transforms is missing:"
-        f" {PHASE_1} is used, where the original used 3DES-SHA{ADVICE}"
+        f" {PHASE_1}{signed} is used, where the original used 3DES-SHA{signed}{ADVICE}"
+        for signed in ("", "-RSA_SIG")  # the latter for whom [Phase 1] does not name
     ]
 
 

@@ -194,7 +194,9 @@ def test_an_empty_file_is_a_configuration() -> None:
         peer_by_address={},
         default_peer=None,
         connections={},
+        pki=configuration.pki,
     )
+    assert configuration.pki.ca_directory == "/etc/isakmpd/ca/"
     assert configuration.general.retransmits == 3
     assert configuration.general.use_keynote
 

@@ -22,10 +22,10 @@ from tests.config.sample import HAND_MADE_PHASE_1, PLAIN, configured, merged, so
     ],
 )
 def test_a_transform(transform: str, suggested: str) -> None:
-    """Neither DSS, RSA signatures nor group 27 is ever proposed."""
+    """Neither DSS nor group 27 is ever proposed."""
     problem = sole_problem(configured({"main": {"Transforms": transform}}))
     (found,) = re.findall('did you mean "(.*)"', problem)
-    assert not re.search("DSS|RSA_SIG|GRP27", found)
+    assert not re.search("DSS|GRP27", found)
     assert found.startswith(suggested)
     assert configured({"main": {"Transforms": found}}).problems == ()
 
@@ -55,7 +55,6 @@ REFUSED = {
     "GRP4": "GRP4 is EC2N_185, and EC2N_185 is not supported: no implementation of this curve",
     "GRP27": "GRP27 is BP_224, and BP_224 is not supported: no implementation of this curve",
     "DSS": "DSS is not supported by this version",
-    "RSA_SIG": "RSA_SIG is not supported by this version",
 }
 
 
@@ -69,7 +68,6 @@ REFUSED = {
         ("AES-SHA-EC2N_155", "GRP3"),
         ("AES-SHA-BP_224", "GRP27"),
         ("AES-SHA-GRP27-PSK", "GRP27"),
-        ("BLF-SHA-GRP14-RSA", "RSA_SIG"),
         ("3DES-MD5-DSA", "DSS"),
     ],
 )
@@ -103,7 +101,6 @@ def test_a_suite_that_is_refused(name: str, refused: str) -> None:
         ("ENCRYPTION_ALGORITHM", "DES", "DES"),
         ("GROUP_DESCRIPTION", "GRP3", "GRP3"),
         ("GROUP_DESCRIPTION", "BP224", "GRP27"),
-        ("AUTHENTICATION_METHOD", "RSA", "RSA_SIG"),
         ("AUTHENTICATION_METHOD", "DSA", "DSS"),
     ],
 )

@@ -25,7 +25,7 @@ CARRIED_OUT: dict[type[OpenEnum], str] = {
     ExchangeType: "ID_PROT AGGRESSIVE QUICK_MODE",
     EncryptionAlgorithm: "DES_CBC BLOWFISH_CBC 3DES_CBC CAST_CBC AES_CBC",
     HashAlgorithm: "MD5 SHA SHA2_256 SHA2_384 SHA2_512",
-    AuthenticationMethod: "PRE_SHARED",
+    AuthenticationMethod: "PRE_SHARED RSA_SIG ECDSA_256 ECDSA_384 ECDSA_521",
     GroupDescription: (
         "MODP_768 MODP_1024 MODP_1536 MODP_2048 MODP_3072 MODP_4096 MODP_6144 MODP_8192"
         " ECP_256 ECP_384 ECP_521 ECP_192 ECP_224 BP_256 BP_384 BP_512"
@@ -38,7 +38,9 @@ CARRIED_OUT: dict[type[OpenEnum], str] = {
     AuthenticationAlgorithm: (
         "HMAC_MD5 HMAC_SHA HMAC_SHA2_256 HMAC_SHA2_384 HMAC_SHA2_512 HMAC_RIPEMD"
     ),
-    IdType: "IPV4_ADDR FQDN USER_FQDN IPV4_ADDR_SUBNET IPV6_ADDR IPV6_ADDR_SUBNET KEY_ID",
+    IdType: (
+        "IPV4_ADDR FQDN USER_FQDN IPV4_ADDR_SUBNET IPV6_ADDR IPV6_ADDR_SUBNET DER_ASN1_DN KEY_ID"
+    ),
 }
 
 
@@ -66,7 +68,7 @@ def test_what_is_carried_out(kind: type[OpenEnum], names: str) -> None:
         (AhTransform.DES, "is unsafe and not supported"),
         (AuthenticationAlgorithm.KPDK, "is unsafe and not supported"),
         (EncryptionAlgorithm.IDEA_CBC, "is not supported by this version"),
-        (AuthenticationMethod.RSA_SIG, "is not supported by this version"),
+        (AuthenticationMethod.RSA_ENC, "is not supported by this version"),
         (AuthenticationMethod.DSS, "is not supported by this version"),
         (EncapsulationMode.UDP_ENCAP_TUNNEL_DRAFT, "UDP follows from the NAT that is found"),
         (IdType.IPV6_RANGE, "can be received and not be written"),

@@ -125,6 +125,14 @@ WORKS = [
     ("peer", "Remote-ID-any", "yes"),
     ("conn", "Without-SA", "clear"),
     ("conn", "Accept-any-suite", "yes"),
+    ("General", "Pubkey-directory", "/x/pubkeys/"),
+    ("X509-certificates", "CA-directory", "/x/ca/"),
+    ("X509-certificates", "Cert-directory", "/x/certs/"),
+    ("X509-certificates", "CRL-directory", "/x/crls/"),
+    ("X509-certificates", "Private-key", "/x/local.key"),
+    ("X509-certificates", "Private-key-directory", "/x/private/"),
+    ("X509-certificates", "Accept-self-signed", "yes"),
+    ("X509-certificates", "Allow-weak", "yes"),
 ]
 # What some values above lead to, and tags that mean something beside others alone.
 _SUBNET = {"ID-type": "IPV4_ADDR_SUBNET", "Name": None}
@@ -162,25 +170,18 @@ REFUSED = [
     ("own-xf", "COMPRESS_DICTIONARY_SIZE", "1", NOT_SUPPORTED),
     ("own-xf", "COMPRESS_PRIVATE_ALGORITHM", "1", NOT_SUPPORTED),
     ("own-xf", "ECN_TUNNEL", "1", NOT_SUPPORTED),
-    ("own", "AUTHENTICATION_METHOD", "RSA_SIG", "RSA_SIG is not supported by this version"),
+    ("own", "AUTHENTICATION_METHOD", "RSA_ENC", "RSA_ENC is not supported by this version"),
     ("own", "AUTHENTICATION_METHOD", "DSS", "DSS is not supported by this version"),
     ("own", "GROUP_DESCRIPTION", "BP_224", "BP_224 is not supported: no implementation"),
     ("own", "GROUP_DESCRIPTION", "EC2N_155", "EC2N_155 is not supported: no implementation"),
     ("own-xf", "TRANSFORM_ID", "DES", "DES is unsafe and not supported"),
-    ("me", "ID-type", "DER_ASN1_DN", "DER_ASN1_DN is not supported by this version"),
+    ("me", "ID-type", "DER_ASN1_GN", "DER_ASN1_GN is not supported by this version"),
     ("main", "DOI", "ISAKMP", "expected IPSEC"),
 ]
 
 DOES_NOTHING = [
     ("General", "Policy-file", "/etc/isakmpd/isakmpd.policy"),
-    ("General", "Pubkey-directory", "/etc/isakmpd/pubkeys/"),
     ("General", "Shared-SADB", ""),
-    ("X509-certificates", "CA-directory", "/etc/isakmpd/ca/"),
-    ("X509-certificates", "Cert-directory", "/etc/isakmpd/certs/"),
-    ("X509-certificates", "CRL-directory", "/etc/isakmpd/crls/"),
-    ("X509-certificates", "Private-key", "/etc/isakmpd/private/local.key"),
-    ("X509-certificates", "Private-key-directory", "/etc/isakmpd/private/"),
-    ("X509-certificates", "Accept-self-signed", "yes"),
     ("KeyNote", "Credential-directory", "/etc/isakmpd/keynote/"),
     ("peer", "Credentials", "/x"),
     ("peer", "Credential_Type", "X509"),
@@ -250,14 +251,14 @@ def test_the_default_of_a_tag_that_does_nothing_is_no_word_worth() -> None:
 
 
 def test_a_section_for_a_distinguished_name() -> None:
-    """It stays, and nobody can prove the name."""
-    name = "asn1_dn//C=SE/O=Example"
-    found = configured({name: {"Address": "10.0.0.1"}})
-    (warning,) = found.warnings
-    assert warning.text == (
-        f"[{name}]: no peer can prove this identity: certificates are not supported by this version"
-    )
-    assert found.address_pools[name.lower()].address == ip_address("10.0.0.1")
+    """It is found by the name, in either spelling."""
+    for name in ("asn1_dn//C=SE/O=Example", "asn1_dn/C=SE, O=Example"):
+        found = configured({name: {"Address": "10.0.0.1"}})
+        assert found.warnings == found.problems == ()
+        pool = found.address_pools["asn1_dn//c=se/o=example"]
+        assert pool.address == ip_address("10.0.0.1")
+    bad = configured({"asn1_dn/Example": {"Address": "10.0.0.1"}})
+    assert "'Example' is no attribute, expected one of CN" in str(bad.problems[0])
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,8 @@ _STRING_TYPES = {
 }
 _OID = re.compile(r"[0-2](?:\.\d{1,20}){1,30}")
 _NAME_BEGINS = re.compile(r"[A-Za-z0-9.]+\s*=")
+# Octets of UTF-8 in hex, or a character that would end the value (RFC 4514 section 2.4).
+_ESCAPED = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.)", re.DOTALL)
 _PRINTABLE_TEXT = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*")
 
 
@@ -182,7 +184,7 @@ def _escaped(value: str, special: str) -> str:
     if value[:1] in (" ", "#") and not _is_hex(value):
         marked = "\\" + marked
     return "".join(
-        char if char.isprintable() else "".join(f"\\x{octet:02x}" for octet in char.encode())
+        char if char.isprintable() else "".join(f"\\{octet:02x}" for octet in char.encode())
         for char in marked
     )
 
@@ -220,7 +222,14 @@ def _parsed(text: str) -> _Attribute:
     if not equals or not _OID.fullmatch(oid):
         known = ", ".join(_KEYWORDS.values())
         raise ValueError(f"{text!r} is no attribute, expected one of {known} or digits and dots, =")
-    return _Attribute(oid, re.sub(r"\\(.)", r"\1", value.strip(), flags=re.DOTALL))
+    return _Attribute(oid, _ESCAPED.sub(_unescaped, value.strip()))
+
+
+def _unescaped(escaped: re.Match[str]) -> str:
+    octets, character = escaped.groups()
+    if octets is None:
+        return character
+    return bytes.fromhex(octets.replace("\\", "")).decode("utf-8", "replace")
 
 
 # DER
