@@ -292,6 +292,32 @@ def test_a_critical_extension_nobody_knows(root: Authority) -> None:
     assert refused(root, leaf)[0] == f"{WEST}: unhandled critical extension"
 
 
+def test_an_authority_limited_to_certain_names(root: Authority) -> None:
+    limited = root.authority("Limited", ROOT, "nameConstraints=critical,permitted;DNS:example")
+    good, bad = (
+        limited.issue(name, LEAF, f"subjectAltName=DNS:{name}")
+        for name in ("west.example", "west.evil")
+    )
+    assert judged(root, good, limited.certificate)
+    assert refused(root, bad, limited.certificate) == (
+        "certificate C=SE, O=Example, CN=west.evil: permitted subtree violation",
+        NotifyType.INVALID_CERTIFICATE,
+    )
+
+
+def test_every_judgement_is_at_its_own_time(root: Authority) -> None:
+    leaf = root.issue("west", LEAF, end="20260701000000Z")
+    trust = Authorities((root.certificate,), (), (root.revocation_list(),))
+    later = AT + timedelta(days=60)
+    for at, passes in ((AT, True), (later, False), (AT, True)):
+        if passes:
+            assert trust.judge(leaf, (), (), at)
+        else:
+            assert (
+                refusal(partial(trust.judge, leaf, (), (), at))[0] == f"{WEST} expired 2026-07-01"
+            )
+
+
 # -- revocation lists -------------------------------------------------------------------------
 
 

@@ -47,7 +47,7 @@ class Authorities:
         peer's counts only where we hold lists but none of that authority. Raises Untrusted.
         """
         supplements = self._supplements(lists)
-        store = self._made_store(supplements) if supplements else self._store
+        store = self._store(supplements)
         untrusted = [openssl_certificate(each) for each in others] + self._between
         chain = self._verified(store, leaf, untrusted, at, (*self.lists, *supplements))
         judge_strength(chain, self.rules)
@@ -121,13 +121,14 @@ class Authorities:
         return [openssl_certificate(each) for each in self.between]
 
     @cached_property
-    def _store(self) -> crypto.X509Store:
-        return self._made_store(())
+    def _trusted(self) -> list[crypto.X509]:
+        return [openssl_certificate(each) for each in self.anchors]
 
-    def _made_store(self, supplements: tuple[RevocationList, ...]) -> crypto.X509Store:
+    def _store(self, supplements: tuple[RevocationList, ...]) -> crypto.X509Store:
+        """Make a store for one judgement: OpenSSL keeps the first time a store is given."""
         store = crypto.X509Store()
-        for anchor in self.anchors:
-            store.add_cert(openssl_certificate(anchor))
+        for anchor in self._trusted:
+            store.add_cert(anchor)
         for each in (*self.lists, *supplements):
             store.add_crl(x509.load_der_x509_crl(each.der))
         if self.lists:
