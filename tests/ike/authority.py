@@ -32,10 +32,13 @@ CURVES: Mapping[int, ec.EllipticCurve] = {
 }
 
 
-@cache
 def key_of(owner: str, curve: int = 0) -> Key:
     """A key that is made once; ``curve`` is an authentication method of RFC 4754, 0 for RSA."""
-    del owner
+    return _key_of(owner, curve)
+
+
+@cache
+def _key_of(_owner: str, curve: int) -> Key:
     if curve:
         return ec.generate_private_key(CURVES[curve])
     return rsa.generate_private_key(65537, 2048)

@@ -116,7 +116,7 @@ class Peer:
         shared = pow(int.from_bytes(theirs), self.exponent, modulus)
         g_xy = shared.to_bytes(public_length(self.offer.group))
         cookies = b"".join(self.cookies)
-        self.skeyid = self.prf(self.key, ni, nr)
+        self.skeyid = self.root(ni, nr, g_xy)
         self.skeyid_d = self.prf(self.skeyid, g_xy, cookies, b"\0")
         self.skeyid_a = self.prf(self.skeyid, self.skeyid_d, g_xy, cookies, b"\1")
         skeyid_e = self.prf(self.skeyid, self.skeyid_a, g_xy, cookies, b"\2")
@@ -128,6 +128,11 @@ class Peer:
         self.cipher_key = (skeyid_e if len(skeyid_e) >= wanted else expanded)[:wanted]
         self.iv = self.digest(g_xi, g_xr)[: self.block]
         self.g_xi, self.g_xr = g_xi, g_xr
+
+    def root(self, ni: bytes, nr: bytes, g_xy: bytes) -> bytes:
+        """SKEYID, which a pre-shared key makes without g^xy."""
+        del g_xy
+        return self.prf(self.key, ni, nr)
 
     @property
     def block(self) -> int:
@@ -276,9 +281,9 @@ class Peer:
         self.derive(self.nonce, answer[1], self.public, answer[0])
         self.check_hash(chain, chain.body_of(Identification), of_initiator=False)
         self.daemon_id = chain.one(Identification).identity
-        proof = Hash(self.proof(of_initiator=True, sa=self.sa_body, identity=self.own_id.body()))
+        proof = self.proof(of_initiator=True, sa=self.sa_body, identity=self.own_id.body())
         self.floated = floats
-        payloads = (proof, *self.nat_discovery(), *more)
+        payloads = (*self.proving(proof), *self.nat_discovery(), *more)
         if not encrypted:
             return self.clear(*payloads, exchange=ExchangeType.AGGRESSIVE)
         message = self.seal(payloads, self.iv, ExchangeType.AGGRESSIVE, 0)
@@ -303,14 +308,14 @@ class Peer:
         own = KeyExchange(self.public), Nonce(self.nonce)
         theirs = chain.one(KeyExchange).value, chain.one(Nonce).data
         self.derive(theirs[1], self.nonce, theirs[0], self.public)
-        proof = Hash(self.proof(of_initiator=False, sa=self.sa_body, identity=self.own_id.body()))
+        proof = self.proof(of_initiator=False, sa=self.sa_body, identity=self.own_id.body())
         return self.clear(
             answer,
             *own,
             self.own_id,
             *self.announced(),
             *self.nat_discovery(),
-            proof,
+            *self.proving(proof),
             *more,
             exchange=ExchangeType.AGGRESSIVE,
         )
@@ -343,7 +348,7 @@ class Peer:
         return replace(offered, proposals=(replace(proposal, transforms=(wanted[0],)),))
 
     def check_hash(self, chain: Chain, identity: bytes, *, of_initiator: bool) -> None:
-        """The daemon's proof is right."""
+        """The daemon's proof is right, in a payload of the kind agreed on."""
         expected = self.proof(of_initiator=of_initiator, sa=self.sa_body, identity=identity)
         assert chain.one(Hash).data == expected
 
@@ -355,7 +360,7 @@ class Peer:
         notifies = [
             Notification(Doi.IPSEC, Protocol.ISAKMP, kind, spi, b"") for kind in self.notifies
         ]
-        payloads = (identity, Hash(proof), *notifies, *self.with_proof())
+        payloads = (identity, *self.proving(proof), *notifies, *self.with_proof())
         message = self.seal(payloads, self.iv, ExchangeType.ID_PROT, 0)
         self.iv = message[-self.block :]
         return message
@@ -363,11 +368,14 @@ class Peer:
     def check_proof(self, message: bytes, *, of_initiator: bool) -> None:
         """The daemon's proof is right and its message in order."""
         chain = self.read(message, self.iv)
-        kinds = [payload.type_on_wire for payload in chain.payloads]
-        assert kinds[:2] == [PayloadType.ID, PayloadType.HASH]
+        assert chain.payloads[0].type_on_wire == PayloadType.ID
         self.iv = message[-self.block :]
         self.check_hash(chain, chain.body_of(Identification), of_initiator=of_initiator)
         self.daemon_id = chain.one(Identification).identity
+
+    def proving(self, proof: bytes) -> tuple[Payload, ...]:
+        """What carries HASH_I or HASH_R."""
+        return (Hash(proof),)
 
     def nat_d(self, address: Address, port: int) -> NatDiscovery:
         """HASH(CKY-I | CKY-R | address | port), under the number of the RFC or of its drafts."""

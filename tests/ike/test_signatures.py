@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from isakmpd.config.model import Configuration
 from isakmpd.pki.keyring import Keyring
 from tests.ike.authority import ROOT, address, host, key_of, keyring
 from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
@@ -26,32 +25,25 @@ METHODS = {
 }
 
 
-def config(
-    side: str, method: str = "RSA_SIG", exchange: str = "ID_PROT", tags: str = ""
-) -> Configuration:
-    """West begins, east answers; their peers are named by address alone."""
-    return configuration(
-        answers=side == "east",
+def gateway(
+    side: str,
+    keys: Keyring,
+    *,
+    begins: bool,
+    exchange: str = "ID_PROT",
+    tags: str = "",
+    method: str = "RSA_SIG",
+) -> Daemon:
+    """West or east of the tunnel; their peers are named by address alone."""
+    config = configuration(
+        answers=not begins,
         mirrored=side == "east",
         transforms="signed",
         exchange=exchange,
         peer_tags=tags,
         more=_TRANSFORM.format(method=method),
     )
-
-
-def west(
-    keys: Keyring, exchange: str = "ID_PROT", tags: str = "", method: str = "RSA_SIG"
-) -> Daemon:
-    """The gateway that begins."""
-    return Daemon(config("west", method, exchange, tags), keyring=keys)
-
-
-def east(
-    keys: Keyring, exchange: str = "ID_PROT", tags: str = "", method: str = "RSA_SIG"
-) -> Daemon:
-    """The gateway that answers."""
-    return Daemon(config("east", method, exchange, tags), keyring=keys, address=PEER)
+    return Daemon(config, keyring=keys, address=PEER if side == "east" else DAEMON)
 
 
 def own(side: str, curve: int = 0) -> Keyring:
@@ -62,9 +54,9 @@ def own(side: str, curve: int = 0) -> Keyring:
 
 
 def meet(first: Daemon, second: Daemon) -> None:
-    """All that follows when the first begins."""
-    said = [octets for _, octets in first.passes(0.0)]
-    converse(second, first, said)
+    """All that follows when one of the two begins."""
+    converse(second, first, [octets for _, octets in first.passes(0.0)])
+    converse(first, second, [octets for _, octets in second.passes(0.0)])
 
 
 @pytest.mark.parametrize("exchange", ["ID_PROT", "AGGRESSIVE"])
@@ -72,8 +64,8 @@ def meet(first: Daemon, second: Daemon) -> None:
 def test_two_of_ours(method: str, exchange: str) -> None:
     """Every method in either mode."""
     curve = METHODS[method]
-    first = west(own("west", curve), exchange, method=method)
-    second = east(own("east", curve), exchange, method=method)
+    first = gateway("west", own("west", curve), begins=True, exchange=exchange, method=method)
+    second = gateway("east", own("east", curve), begins=False, exchange=exchange, method=method)
     meet(first, second)
     assert first.log == second.log == []
     (ours,), (theirs,) = first.snapshot.isakmp_sas, second.snapshot.isakmp_sas

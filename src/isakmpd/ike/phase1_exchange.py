@@ -318,15 +318,18 @@ class Phase1Exchange(Exchange):
         differ = diagnosis.keys_differ(self, padding_tried=True)
         why = self._other_block(header, body) or ("" if self.signs else differ)
         line = (
-            f"{self.name}: {step} from {self.transport.peer} proves nothing, {unproven}"
-            f"{why and f': {why}'}"
+            f"{self.name}: {step} from {self.transport.peer} proves nothing"
+            f"{', ' if why else ': '}{unproven}{why and f': {why}'}"
         )
         if self.initiator:
             self.context.failures.tell(self.name, line)
         elif not self.owner.complain(self.transport, line):
             return
         self._complained = True
-        self.notify_in_clear(Refused(str(unproven), unproven.notify))
+        verdict = unproven.__cause__
+        if not isinstance(verdict, Refused):
+            verdict = Refused(str(unproven), unproven.notify)
+        self.notify_in_clear(verdict)
 
     def _other_block(self, header: Header, body: bytes) -> str:
         """Say so where a message proves itself once HMAC keys are padded the other way."""
