@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from isakmpd.pki.certificate import Certificate
 from isakmpd.pki.keyring import EMPTY, Keyring
 from isakmpd.pki.keyring_files import Files, build
 from isakmpd.pki.revocation_list import RevocationList
 from isakmpd.pki.rules import SOUND_ONLY, Rules
-from isakmpd.pki.untrusted import Unprovable, Untrusted
+from isakmpd.pki.untrusted import Unprovable, Untrusted, UnusableCertificateError
 from isakmpd.wire.distinguished_names import der_of
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import AuthenticationMethod, IdType, NotifyType
@@ -223,6 +225,41 @@ def test_what_was_proven_ends_with_a_revocation_or_its_authority(workshop: Works
         trusting(other, revocation_lists=lists).still_good(proven, AT)
     with pytest.raises(Untrusted, match="unknown authority C=SE, O=Example, CN=Ending"):
         trusting(workshop.root("Successor", ROOT)).still_good(proven, AT)
+
+
+def mutant(octets: bytes, data: st.DataObject) -> bytes:
+    changed = bytearray(octets)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(0, len(changed) - 1))] = data.draw(st.integers(0, 255))
+    return bytes(changed)
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_mutants_vouch_for_no_other_key_and_raise_nothing_else(
+    chain: tuple[Keyring, Certificate, Certificate], data: st.DataObject
+) -> None:
+    ring, leaf, middle = chain
+    victim = data.draw(st.sampled_from(["leaf", "middle"]))
+    try:
+        sent = [
+            Certificate.of_der(mutant(each.der, data)) if name == victim else each
+            for name, each in (("leaf", leaf), ("middle", middle))
+        ]
+        proven = ring.prove(WEST, RSA, sent, (), AT)
+    except (Untrusted, UnusableCertificateError) as refusal:
+        said = refusal.reason
+    else:
+        assert proven.key == leaf.public_key
+        said = str(proven.chain[0])
+    assert "\n" not in said
+    assert len(said) < 1000
+
+
+@pytest.fixture(scope="module")
+def chain(root: Authority) -> tuple[Keyring, Certificate, Certificate]:
+    middle = root.authority("Mutable", ROOT)
+    return trusting(root), middle.issue("west", LEAF, SAN), middle.certificate
 
 
 # -- ours -------------------------------------------------------------------------------------

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from isakmpd.pki.revocation_list import RevocationList, newest_of
 from isakmpd.pki.untrusted import UnusableCertificateError
@@ -53,3 +56,25 @@ def test_what_is_no_list(octets: bytes) -> None:
 def test_trailing_octets(root: Authority) -> None:
     with pytest.raises(UnusableCertificateError, match="not a usable revocation list: "):
         RevocationList.of_der(root.revocation_list().der + b"\0")
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_mutants_are_read_or_refused_and_never_signed(root: Authority, data: st.DataObject) -> None:
+    octets = bytearray(_sound_list(root).der)
+    for _ in range(data.draw(st.integers(1, 3))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        read = RevocationList.of_der(bytes(octets))
+    except UnusableCertificateError as refusal:
+        said = refusal.reason
+    else:
+        said = str(read)
+        changed = octets != _sound_list(root).der
+        assert not (changed and read.is_signed_by(root.certificate))
+    assert "\n" not in said
+
+
+@cache
+def _sound_list(root: Authority) -> RevocationList:
+    return root.revocation_list()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from isakmpd.pki.untrusted import UnusableCertificateError
 
-INTEGER, OCTET_STRING, OBJECT_IDENTIFIER = 0x02, 0x04, 0x06
-SEQUENCE, SET = 0x30, 0x31
+INTEGER, OCTET_STRING, SEQUENCE = 0x02, 0x04, 0x30
 CONSTRUCTED = 0xA0  # context-specific tag 0, constructed; add the number for another
 PRIMITIVE = 0x80  # context-specific tag 0, primitive; add the number for another
 _LONG_FORM = 0x80
