@@ -5,11 +5,21 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isakmpd.wire.distinguished_names import der_of, matches, oneline_of, same_name, text_of
+from isakmpd.wire.distinguished_names import (
+    der_of,
+    has_wildcard,
+    matches,
+    oneline_of,
+    same_name,
+    text_of,
+)
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.malformed import Malformed
 from isakmpd.wire.numbers import IdType
@@ -56,7 +66,13 @@ def test_other_spellings(written: str, name: str) -> None:
     assert der_of(written) == der_of(name)
 
 
-@pytest.mark.parametrize("written", ["west", "", "/", "=x", "CN", "bogus=x", "CN=x, y"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("west", "", "/", "=x", "CN", "CN=", "bogus=x", "CN=x, y", "3.1=x", "2.5.4=\udcff"),
+        *(r"CN=\ff", "CN=#0c", "CN=#0500" + "0500"),
+    ],
+)
 def test_what_is_no_name(written: str) -> None:
     """It says what was expected."""
     with pytest.raises(ValueError, match="expected"):
@@ -98,6 +114,47 @@ def test_a_wildcard_stands_for_a_value() -> None:
     assert not matches(der_of("C=SE, CN=w*"), der_of("C=SE, CN=west"))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "given_name", "suits"),
+    [
+        ("CN=*+CN=b", "CN=a+CN=b", True),
+        ("CN=b+CN=*", "CN=b+CN=c", True),
+        ("CN=*+CN=*", "CN=b+CN=c", True),
+        ("CN=*+CN=b", "CN=a+CN=c", False),
+        ("CN=*+CN=b", "CN=b", False),
+        ("OU=*+CN=b", "CN=a+CN=b", False),
+    ],
+)
+def test_wildcards_within_a_relative_name(wanted: str, given_name: str, suits: bool) -> None:
+    """Each stands for one value, in any order: a set has none."""
+    assert matches(der_of(wanted), der_of(given_name)) is suits
+    assert has_wildcard(der_of(wanted))
+    assert not has_wildcard(der_of(given_name))
+
+
+def test_a_value_that_is_no_text() -> None:
+    """It is another than the text that shows it."""
+    octets, text = der_of("CN=#0500"), der_of(r"CN=\#0500")
+    assert octets.endswith(b"\x06\x03\x55\x04\x03\x05\x00")
+    assert (text_of(octets), text_of(text)) == ("CN=#0500", r"CN=\#0500")
+    assert der_of(text_of(octets)) == octets
+    assert der_of(text_of(text)) == text
+    assert not same_name(octets, text)
+
+
+@pytest.mark.parametrize(
+    "value", [" ", " x ", "a\x00b", "\n", "/O=evil", "a, CN=b", "a+CN=b", "\u202ex", "#", "\\"]
+)
+def test_no_value_passes_for_another_attribute(value: str) -> None:
+    """Neither printed nor read back, in either form."""
+    oid = NameOID.COMMON_NAME
+    name = x509.Name([x509.NameAttribute(oid, value, _validate=False)]).public_bytes()
+    for text in (text_of(name), oneline_of(name)):
+        assert text.isprintable()
+        assert der_of(text) == name
+
+
+@pytest.mark.property
 @given(st.lists(st.tuples(st.sampled_from(["O", "OU", "CN", "L"]), VALUES), min_size=1, max_size=5))
 def test_the_library_agrees(attributes: list[tuple[str, str]]) -> None:
     """What it encodes is read as it was, and what is written it reads."""
@@ -115,6 +172,7 @@ def test_the_library_agrees(attributes: list[tuple[str, str]]) -> None:
     assert der_of(oneline_of(name)) == name
 
 
+@pytest.mark.property
 @given(st.binary(max_size=200))
 def test_any_octets(octets: bytes) -> None:
     """Whatever a peer sends is printed, in hex where it is no name."""
@@ -127,6 +185,7 @@ def test_any_octets(octets: bytes) -> None:
         assert text_of(octets) == octets.hex()
 
 
+@pytest.mark.property
 @given(st.binary(min_size=1, max_size=4), st.integers(0, 60))
 def test_broken_names(splinter: bytes, place: int) -> None:
     """A name with other octets in it is another, or none."""
@@ -155,3 +214,28 @@ def test_openssl_agrees(tmp_path: Path) -> None:
     ).stdout.strip()
     subject = x509.load_pem_x509_csr(request.read_bytes()).subject.public_bytes()
     assert told == f"subject={oneline_of(subject)}"
+
+
+@pytest.mark.parametrize("value", ["Example, Inc.", "a+b", "back\\slash", "#x", "x=y"])
+def test_openssl_escapes_the_same(value: str, tmp_path: Path) -> None:
+    """What would end a value, in the order of the encoding."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "SE"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, value),
+        ]
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, SHA256())
+    file = tmp_path / "csr"
+    file.write_bytes(request.public_bytes(Encoding.PEM))
+    told = subprocess.run(
+        [
+            *("openssl", "req", "-in", file, "-noout", "-subject"),
+            *("-nameopt", "esc_2253,utf8,sep_comma_plus_space,sname"),
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    assert told == f"subject={text_of(name.public_bytes())}"

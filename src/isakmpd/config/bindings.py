@@ -82,6 +82,11 @@ class Bindings:
             for binding in bindings:
                 tags.setdefault(binding.tag.lower(), binding)
 
+    @property
+    def directory(self) -> str:
+        """Give the directory of the file, from which its relative paths count."""
+        return self._surroundings.directory
+
     @classmethod
     def parse(cls, text: str, file: str, directory: str = DEFAULT_DIRECTORY) -> Bindings:
         """Read the text of a configuration file, which is named ``file`` in complaints."""
@@ -90,8 +95,7 @@ class Bindings:
 
     def copy(self) -> Bindings:
         """Give bindings that change apart from these."""
-        directory = self._surroundings.directory
-        return Bindings(self.written(), self.problems, self.warnings, directory)
+        return Bindings(self.written(), self.problems, self.warnings, self.directory)
 
     def written(self) -> Iterator[Binding]:
         """List everything but generated defaults, section by section."""

@@ -270,7 +270,7 @@ class PkiSettings:
     ca_directory: str = ""
     cert_directory: str = ""
     crl_directory: str = ""
-    private_key: str = field(default="", repr=False)
+    private_key: str = ""
     private_key_directory: str = ""
     pubkey_directory: str = ""
     accept_self_signed: bool = False

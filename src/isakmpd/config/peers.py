@@ -17,8 +17,9 @@ from isakmpd.config.reading import Section
 from isakmpd.config.transforms import phase_1_transform
 from isakmpd.config.unsupported import OF_PEERS
 from isakmpd.wire.addresses import Address
+from isakmpd.wire.distinguished_names import has_wildcard
 from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import AuthenticationMethod, Doi, ExchangeType
+from isakmpd.wire.numbers import AuthenticationMethod, Doi, ExchangeType, IdType
 
 _MODE_CONFIG = "ikecfg"
 _HMAC_BLOCKS = ("64", "128")  # octets
@@ -144,9 +145,12 @@ def _key_is_stored(section: Section, remote: Address | None, exchange_type: Exch
 
 def _check_key(section: Section, peer: Peer) -> None:
     """Demand that a peer without a key has transforms that need none."""
-    methods = {transform.authentication for transform in peer.transforms}
-    if methods & {AuthenticationMethod.PRE_SHARED, None}:
-        raise section.fault("Authentication", _EXPECTED_KEY)
+    for transform in peer.transforms:
+        if transform.authentication in (AuthenticationMethod.PRE_SHARED, None):
+            raise section.fault(
+                "Authentication",
+                f"{_EXPECTED_KEY}, for [{transform.section}]; RSA_SIG and ECDSA need none",
+            )
 
 
 def _remote_id_any(section: Section) -> bool:
@@ -156,7 +160,11 @@ def _remote_id_any(section: Section) -> bool:
         return False
     if section.get("Remote-ID") is not None:
         raise section.fault(tag, "Remote-ID names one identity; expected only one of the two tags")
-    section.warn(tag, "whoever proves any identity is taken for this peer")
+    section.warn(
+        tag,
+        "whoever proves any identity is taken for this peer: with signatures everybody whom an"
+        " authority in CA-directory has certified",
+    )
     return True
 
 
@@ -174,9 +182,18 @@ def _hmac_block(section: Section) -> int | None:
 
 def _local_id(section: Section) -> Identity | None:
     if section.get("ID") is not None:
-        return _identity(section, "ID")
+        return _own_identity(section, "ID")
     everyone = section.reading.section("General")
-    return _identity(everyone, "Default-phase-1-ID")
+    return _own_identity(everyone, "Default-phase-1-ID")
+
+
+def _own_identity(section: Section, tag: str) -> Identity | None:
+    found = _identity(section, tag)
+    if found is not None and found.type is IdType.DER_ASN1_DN and has_wildcard(found.data):
+        raise section.fault(
+            tag, f"{found} has a *, which only a Remote-ID may have; expected our own name"
+        )
+    return found
 
 
 def _identity(section: Section, tag: str) -> Identity | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from posixpath import join
+
 from isakmpd.config.model import PkiSettings
 from isakmpd.config.reading import ConfigError, Reading, Section
 
@@ -26,15 +28,24 @@ def pki_settings(reading: Reading) -> PkiSettings:
             " both can be forged by who has the means",
         )
     return PkiSettings(
-        ca_directory=section.get("CA-directory") or "",
-        cert_directory=section.get("Cert-directory") or "",
-        crl_directory=section.get("CRL-directory") or "",
-        private_key=section.get("Private-key") or "",
-        private_key_directory=section.get("Private-key-directory") or "",
-        pubkey_directory=reading.section("General").get("Pubkey-directory") or "",
+        ca_directory=_path(section, "CA-directory"),
+        cert_directory=_path(section, "Cert-directory"),
+        crl_directory=_path(section, "CRL-directory"),
+        private_key=_path(section, "Private-key"),
+        private_key_directory=_path(section, "Private-key-directory"),
+        pubkey_directory=_path(reading.section("General"), "Pubkey-directory"),
         accept_self_signed=self_signed,
         allow_weak=weak,
     )
+
+
+def _path(section: Section, tag: str) -> str:
+    """Give a path, which counts from the directory of the configuration file, as defaults do."""
+    value = section.get(tag) or ""
+    if not value:
+        section.warn(tag, "nothing is read; expected a path")
+        return value
+    return join(section.reading.bindings.directory, value)
 
 
 def _yes(section: Section, tag: str) -> bool:

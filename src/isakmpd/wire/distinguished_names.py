@@ -7,6 +7,7 @@ Text is ``C=SE, O=Example, CN=west``, in the order of the encoding, or OpenSSL's
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,28 +73,28 @@ _OID = re.compile(r"[0-2](?:\.\d{1,20}){1,30}")
 _NAME_BEGINS = re.compile(r"[A-Za-z0-9.]+\s*=")
 # Octets of UTF-8 in hex, or a character that would end the value (RFC 4514 section 2.4).
 _ESCAPED = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.)", re.DOTALL)
+_HEX = re.compile(r"#(?:[0-9a-fA-F]{2})+")
 _PRINTABLE_TEXT = re.compile(r"[A-Za-z0-9 '()+,\-./:=?]*")
 
 
 @dataclass(frozen=True, slots=True)
 class _Attribute:
-    """Hold one attribute: its type, dotted, and its value as text, or in hex after a ``#``."""
+    """Hold one attribute: its type, dotted, and its value as text.
+
+    ``encoded`` is the DER of a value that is no text, which ``value`` then shows in hex after a #.
+    """
 
     oid: str
     value: str
+    encoded: bytes = b""
 
     @property
     def keyword(self) -> str:
         return _KEYWORDS.get(self.oid, self.oid)
 
     @property
-    def folded(self) -> tuple[str, str]:
-        return self.oid, " ".join(self.value.split()).casefold()
-
-    def suits(self, wanted: _Attribute) -> bool:
-        if wanted.value == ANY_VALUE:
-            return self.oid == wanted.oid
-        return self.folded == wanted.folded
+    def folded(self) -> tuple[str, str, bytes]:
+        return self.oid, " ".join(self.value.split()).casefold(), self.encoded
 
 
 _Relative = tuple[_Attribute, ...]  # a relative name: mostly one attribute
@@ -121,6 +122,11 @@ def matches(wanted: bytes, given: bytes) -> bool:
     Raises Malformed.
     """
     return _alike(_read(wanted), _read(given), wildcards=True)
+
+
+def has_wildcard(name: bytes) -> bool:
+    """Tell whether a value stands for any other in ``matches``; raises Malformed."""
+    return any(each.value == ANY_VALUE for relative in _read(name) for each in relative)
 
 
 def der_of(text: str) -> bytes:
@@ -151,10 +157,13 @@ def _equal(one: _Relative, other: _Relative) -> bool:
 
 
 def _suit(wanted: _Relative, given: _Relative) -> bool:
-    by_type = sorted(wanted, key=lambda each: each.folded), sorted(given, key=lambda e: e.folded)
-    return len(wanted) == len(given) and all(
-        have.suits(want) for want, have in zip(*by_type, strict=True)
-    )
+    exact = Counter(each.folded for each in wanted if each.value != ANY_VALUE)
+    left = Counter(each.folded for each in given)
+    if not exact <= left:
+        return False
+    left -= exact
+    any_value = Counter(each.oid for each in wanted if each.value == ANY_VALUE)
+    return any_value == Counter(oid for oid, _, _ in left.elements())
 
 
 # Text
@@ -166,7 +175,7 @@ def _written(der: bytes, between: str, within: str, special: str) -> str:
     except Malformed:
         return der.hex()
     return between.join(
-        within.join(f"{each.keyword}={_escaped(each.value, special)}" for each in relative)
+        within.join(f"{each.keyword}={_shown(each, special)}" for each in relative)
         for relative in relatives
     )
 
@@ -178,19 +187,17 @@ def _is_name(der: bytes) -> bool:
         return False
 
 
-def _escaped(value: str, special: str) -> str:
-    """Escape what would end the value, and what is not to be printed."""
-    marked = re.sub(rf"[\\+{re.escape(special)}]", r"\\\g<0>", value)
-    if value[:1] in (" ", "#") and not _is_hex(value):
-        marked = "\\" + marked
+def _shown(attribute: _Attribute, special: str) -> str:
+    """Escape what would end the value or be lost at its ends, and what is not to be printed."""
+    value = attribute.value
+    if attribute.encoded:
+        return value
+    marked = re.sub(rf"^#|[\\+{re.escape(special)}]", r"\\\g<0>", value)
+    marked = re.sub(r"^ | $", r"\\20", marked)
     return "".join(
         char if char.isprintable() else "".join(f"\\{octet:02x}" for octet in char.encode())
         for char in marked
     )
-
-
-def _is_hex(value: str) -> bool:
-    return bool(re.fullmatch(r"#(?:[0-9a-f]{2})+", value))
 
 
 def _split(text: str) -> Iterator[list[str]]:
@@ -221,15 +228,31 @@ def _parsed(text: str) -> _Attribute:
     oid = _SPELLINGS.get(keyword.lower(), keyword)
     if not equals or not _OID.fullmatch(oid):
         known = ", ".join(_KEYWORDS.values())
-        raise ValueError(f"{text!r} is no attribute, expected one of {known} or digits and dots, =")
+        raise ValueError(f"{text!r} is no attribute; expected TYPE=value, TYPE one of {known}")
+    if not value.strip():
+        raise ValueError(f"{keyword} has no value; expected {keyword}=value")
+    if _HEX.fullmatch(value.strip()):
+        return _Attribute(oid, value.strip(), _one_element(bytes.fromhex(value.strip()[1:])))
     return _Attribute(oid, _ESCAPED.sub(_unescaped, value.strip()))
+
+
+def _one_element(octets: bytes) -> bytes:
+    try:
+        if len(list(_elements(octets))) == 1:
+            return octets
+    except Malformed:
+        pass
+    raise ValueError(f"#{octets.hex()} is no DER; expected one element in hex, or \\# for text")
 
 
 def _unescaped(escaped: re.Match[str]) -> str:
     octets, character = escaped.groups()
     if octets is None:
         return character
-    return bytes.fromhex(octets.replace("\\", "")).decode("utf-8", "replace")
+    try:
+        return bytes.fromhex(octets.replace("\\", "")).decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{octets} is no UTF-8; expected the octets of characters") from None
 
 
 # DER
@@ -255,14 +278,12 @@ def _attribute(tag: int, content: bytes) -> _Attribute:
     parts = list(_elements(content))
     if tag != _SEQUENCE or len(parts) != 2 or parts[0][0] != _OBJECT_IDENTIFIER:
         raise Malformed("a name with an attribute that is no pair of type and value")
-    return _Attribute(_dotted(parts[0][1]), _value(*parts[1]))
-
-
-def _value(tag: int, content: bytes) -> str:
+    oid, (value_tag, value) = _dotted(parts[0][1]), parts[1]
     try:
-        return content.decode(_ENCODINGS[tag])
+        return _Attribute(oid, value.decode(_ENCODINGS[value_tag]))
     except (KeyError, UnicodeDecodeError):
-        return f"#{_element(tag, content).hex()}"
+        encoded = _element(value_tag, value)
+        return _Attribute(oid, f"#{encoded.hex()}", encoded)
 
 
 def _dotted(content: bytes) -> str:
@@ -304,14 +325,20 @@ def _element(tag: int, content: bytes) -> bytes:
 
 
 def _encoded(attribute: _Attribute) -> bytes:
+    oid = _element(_OBJECT_IDENTIFIER, _packed(attribute.oid))
+    return _element(_SEQUENCE, oid + (attribute.encoded or _string(attribute)))
+
+
+def _string(attribute: _Attribute) -> bytes:
     tag = _STRING_TYPES.get(attribute.oid, _UTF8)
     if tag == _PRINTABLE and not _PRINTABLE_TEXT.fullmatch(attribute.value):
         tag = _UTF8
     if tag == _IA5 and not attribute.value.isascii():
         tag = _UTF8
-    value = _element(tag, attribute.value.encode("utf-8", "surrogateescape"))
-    oid = _element(_OBJECT_IDENTIFIER, _packed(attribute.oid))
-    return _element(_SEQUENCE, oid + value)
+    try:
+        return _element(tag, attribute.value.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"{attribute.keyword} is no UTF-8; expected text in UTF-8") from None
 
 
 def _packed(oid: str) -> bytes:
