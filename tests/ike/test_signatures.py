@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
 
-from isakmpd.pki.keyring import Keyring
+from isakmpd.pki.keyring import EMPTY, Keyring
 from tests.ike.authority import ROOT, address, host, key_of, keyring
 from tests.ike.daemon import DAEMON, PEER, Daemon, configuration
 from tests.ike.scenes import converse
@@ -33,12 +35,15 @@ def gateway(
     exchange: str = "ID_PROT",
     tags: str = "",
     method: str = "RSA_SIG",
+    transforms: str = "signed",
+    key: str = "mekmitasdigoat",
 ) -> Daemon:
     """West or east of the tunnel; their peers are named by address alone."""
     config = configuration(
         answers=not begins,
         mirrored=side == "east",
-        transforms="signed",
+        transforms=transforms,
+        key=key,
         exchange=exchange,
         peer_tags=tags,
         more=_TRANSFORM.format(method=method),
@@ -71,3 +76,63 @@ def test_two_of_ours(method: str, exchange: str) -> None:
     (ours,), (theirs,) = first.snapshot.isakmp_sas, second.snapshot.isakmp_sas
     assert ours.responder_cookie == theirs.responder_cookie
     assert len(first.snapshot.ipsec_sas) == len(second.snapshot.ipsec_sas) == 1
+
+
+SIGNED, SHARED = "signed", "AES-128-SHA"
+BOTH = f"{SIGNED},{SHARED}"
+MIXED = {
+    "both do both": (BOTH, BOTH, True, True, "RSA_SIG"),
+    "east has no pre-shared key in mind": (BOTH, SIGNED, True, True, "RSA_SIG"),
+    "east does not sign": (BOTH, SHARED, True, True, "PRE_SHARED"),
+    "west has no certificate": (BOTH, BOTH, False, True, "PRE_SHARED"),
+    "east has no certificate": (BOTH, BOTH, True, False, "PRE_SHARED"),
+}
+
+
+@pytest.mark.parametrize("exchange", ["ID_PROT", "AGGRESSIVE"])
+@pytest.mark.parametrize("case", MIXED)
+def test_offers_that_mix(case: str, exchange: str) -> None:
+    """The first method that both ends can prove themselves by is taken."""
+    ours, theirs, west_signs, east_signs, chosen = MIXED[case]
+    first = gateway(
+        "west",
+        own("west") if west_signs else EMPTY,
+        begins=True,
+        exchange=exchange,
+        transforms=ours,
+    )
+    second = gateway(
+        "east",
+        own("east") if east_signs else EMPTY,
+        begins=False,
+        exchange=exchange,
+        transforms=theirs,
+    )
+    meet(first, second)
+    assert first.log == second.log == []
+    (sa,) = first.snapshot.isakmp_sas
+    assert str(sa.authentication) == chosen
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("exchange", ["ID_PROT", "AGGRESSIVE"])
+def test_a_default_peer_is_one_whose_key_is_stored(exchange: str, stored: bool) -> None:
+    """Else a certificate of any host of the authority would open the section to it."""
+    issued = ROOT.issue("west", address(str(DAEMON)))
+    first = gateway("west", keyring(issued, key=key_of("west")), begins=True, exchange=exchange)
+    east = ROOT.issue("east", address(str(PEER)))
+    known = (east, issued) if stored else (east,)
+    text = "[anybody]\nPhase= 1\nConfiguration= main-mode\n"
+    config = configuration(
+        mirrored=True,
+        transforms=SIGNED,
+        exchange=exchange,
+        more=_TRANSFORM.format(method="RSA_SIG") + text,
+        peer=IPv4Address("192.0.2.77"),
+        phase_1="Default= anybody",
+    )
+    second = Daemon(config, keyring=keyring(*known, key=key_of("east")), address=PEER)
+    meet(first, second)
+    assert bool(second.snapshot.isakmp_sas) is stored
+    wanted = "neither certs/ nor pubkeys/ holds a key for IPV4_ADDR 192.0.2.1"
+    assert (wanted in "\n".join(second.log)) is not stored

@@ -191,11 +191,38 @@ def test_a_certificate_nobody_can_read_is_refused(sent: Certificate) -> None:
     assert len(ours.log) == 1
 
 
-def test_a_delete_right_after_phase_1_is_explained() -> None:
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_delete_right_after_phase_1_is_explained(begins: bool) -> None:
     """Other daemons say no more than that when they do not accept us."""
-    ours, peer = daemon(begins=True), a_signer()
-    begin_main_mode(ours, peer)
+    ours, peer = daemon(begins=begins), a_signer()
+    if begins:
+        begin_main_mode(ours, peer)
+    else:
+        answer_main_mode(ours, peer)
     spi = b"".join(peer.cookies)
     ours.hears(peer.protected(peer.delete(Protocol.ISAKMP, spi), message_id=7))
     (line,) = ours.log
     assert "deletes the ISAKMP SA right after phase 1: the peer probably does not trust" in line
+
+
+def test_a_forged_message_3_in_clear_counts_as_never_received() -> None:
+    """Anybody could have sent it; the peer's own still comes through."""
+    ours, peer = daemon(exchange="AGGRESSIVE"), a_signer()
+    am2 = ours.answers(peer.am1())
+    sound = peer.signing_key
+    peer.signing_key = rsa_key("another")
+    ours.hears(peer.am3(am2, encrypted=False))
+    assert "proves nothing: the signature of IPV4_ADDR 192.0.2.2 is wrong" in ours.log[0]
+    assert ours.snapshot.isakmp_sas == ()
+    peer.signing_key = sound
+    ours.hears(peer.am3(am2, encrypted=False))
+    assert len(ours.snapshot.isakmp_sas) == 1
+
+
+def test_more_certificates_than_any_chain_has_are_refused() -> None:
+    """Before any of them is looked at twice."""
+    many = tuple(Certificate(4, EAST.public_bytes(Encoding.DER)) for _ in range(17))
+    ours, peer = daemon(), a_signer(others=many)
+    ours.hears(peer.mm5(ours.answers(peer.mm3(ours.answers(peer.mm1())))))
+    assert "more than 16 certificates" in ours.log[0]
+    assert ours.snapshot.isakmp_sas == ()

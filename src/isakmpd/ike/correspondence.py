@@ -163,15 +163,19 @@ class Correspondence:
         target = self.isakmp_sas.get((cookies[:8], cookies[8:]))
         if target is not None and target.same_peer(sa):
             self._context.verbose(f"{sa.name}: the peer deleted an ISAKMP SA")
-            if self._is_given_up(target):
+            if self._is_given_up(target, sa):
                 self._disowned(target, diagnosis.given_up(target))
             self.isakmp_sas.remove(target, tell_peer=False)
 
-    def _is_given_up(self, sa: IsakmpSa) -> bool:
-        """Tell whether a peer deletes what has just been made, without a word of why."""
+    def _is_given_up(self, sa: IsakmpSa, by: IsakmpSa) -> bool:
+        """Tell whether a peer deletes what has just been made, without a word of why.
+
+        One that deletes it over another SA, or holds another, does not want it twice.
+        """
         young = self._context.now - sa.established < RIGHT_AFTER
         used = any(pair.isakmp is sa for pair in self._negotiation.ipsec_sas)
-        return sa.proven is not None and sa.initiator and young and not used and not sa.disowned
+        alone = by is sa and self.isakmp_sas.like(sa) == [sa]
+        return sa.proven is not None and young and alone and not used and not sa.disowned
 
     def _spi_deleted(self, sa: IsakmpSa, protocol: Protocol, spi: bytes) -> None:
         pair = self._negotiation.ipsec_sas.by_outbound_spi(sa, protocol, spi)

@@ -200,6 +200,12 @@ class Phase1Exchange(Exchange):
         """Tell whether the peer is OpenBSD's isakmpd, by its vendor ID."""
         return not ORIGINALS.isdisjoint(self.vendors)
 
+    @property
+    def has_key(self) -> bool:
+        """Tell whether the peer's address and section tell a pre-shared key."""
+        at = self.transport.remote
+        return pre_shared_keys.by_address(self.configuration, self.peer, at) is not None
+
     def key_by_address(self) -> PeerKey:
         """Find the key that the peer's address and section tell; raises Refused without one."""
         key = pre_shared_keys.by_address(self.configuration, self.peer, self.transport.remote)

@@ -18,7 +18,7 @@ from isakmpd.ike.pre_shared_keys import PeerKey
 from isakmpd.ike.refused import Refused
 from isakmpd.pki.untrusted import Unprovable
 from isakmpd.wire.identities import Identity
-from isakmpd.wire.numbers import AuthenticationMethod, NotifyType
+from isakmpd.wire.numbers import AuthenticationMethod, ExchangeType, NotifyType
 from isakmpd.wire.payloads import Chain, Hash, Identification, Payload, Signature
 
 if TYPE_CHECKING:
@@ -64,6 +64,9 @@ def unprovable(x: Phase1Exchange) -> Mapping[AuthenticationMethod, str]:
     """Tell why we cannot prove our identity by methods the peer's section names."""
     signing = certificates.methods(x.peer)
     reasons = {method: certificates.hindrance(x, method) for method in signing}
+    by_address = x.initiator or x.exchange_type == ExchangeType.ID_PROT
+    if signing and by_address and not x.has_key:
+        reasons[PRE_SHARED] = f"[{x.peer.section}]:Authentication is missing"
     return {method: reason for method, reason in reasons.items() if reason}
 
 
