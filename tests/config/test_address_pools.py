@@ -84,6 +84,7 @@ def test_an_ipv6_network_with_its_prefix() -> None:
     [
         ("ipv4/gw.example", {"Address": "10.0.0.1"}, "expected an IPv4 address after ipv4/"),
         ("ipv6/192.0.2.1", {"Address": "10.0.0.1"}, "expected an IPv6 address after ipv6/"),
+        ("asn1_dn/west", {"Address": "10.0.0.1"}, "'west' is no attribute; expected TYPE=value"),
         ("fqdn/gw", {"Address": "ten"}, "[fqdn/gw]:Address= ten: expected an IPv4 or IPv6 address"),
         ("fqdn/gw", {"Netmask": "255.0.255.0"}, "expected an IPv4 or IPv6 netmask without holes"),
         ("fqdn/gw", {"Nameserver": "10.0.0.1,ten"}, ":Nameserver= ten: expected IPv4 or IPv6"),

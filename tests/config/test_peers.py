@@ -9,6 +9,7 @@ import pytest
 from isakmpd.config.generated import main_mode_names
 from isakmpd.config.model import OfferAccept
 from isakmpd.config.read import parse
+from isakmpd.wire.distinguished_names import der_of
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import (
     EncryptionAlgorithm,
@@ -161,6 +162,14 @@ def test_an_identity(tags: dict[str, str], kind: IdType, data: bytes) -> None:
         ({"ID-type": "KEY_ID", "Name": "0x"}, "[who]:Name= 0x: expected hex digits after 0x"),
         ({"ID-type": "DER_ASN1_GN", "Name": "/C=SE"}, "DER_ASN1_GN is not supported by this"),
         ({"ID-type": "IPV4_RANGE"}, "IPV4_RANGE can be received and not be written"),
+        (
+            {"ID-type": "DER_ASN1_DN", "Name": "west"},
+            "[who]:Name= west: 'west' is no attribute; expected TYPE=value, TYPE one of CN",
+        ),
+        (
+            {"ID-type": "DER_ASN1_DN", "Name": "C=SE, CN=*"},
+            "[peer]:ID= who: C=SE, CN=* has a *, which only a Remote-ID may have",
+        ),
     ],
 )
 def test_an_identity_with_a_fault(tags: dict[str, str], words: str) -> None:
@@ -508,6 +517,52 @@ def test_any_remote_identity() -> None:
     assert configuration.peers["peer"].remote_id_any
     (warning,) = configuration.warnings
     assert "whoever proves any identity is taken for this peer" in warning.text
+
+    assert "certified" not in warning.text  # the key is the same for all
+    signed = configured(
+        changed(Remote_ID_any="yes"), {"main": {"Transforms": "AES-256-SHA2-256-GRP14-RSA_SIG"}}
+    )
+    (warning,) = signed.warnings
+    assert warning.text.endswith(": everybody whom an authority in CA-directory has certified")
+
+
+def test_a_name_of_x500() -> None:
+    """Ours in either spelling; that of the peer may stand for many."""
+    configuration = configured(
+        changed(ID="we", Remote_ID="they"),
+        {
+            "we": {"ID-type": "DER_ASN1_DN", "Name": "/C=SE/O=Example/CN=west"},
+            "they": {"ID-type": "DER_ASN1_DN", "Name": "C=SE, O=Example, CN=*"},
+        },
+    )
+    assert configuration.problems == ()
+    peer = configuration.peers["peer"]
+    assert peer.local_id == Identity(IdType.DER_ASN1_DN, der_of("C=SE, O=Example, CN=west"))
+    assert peer.remote_id == Identity(IdType.DER_ASN1_DN, der_of("C=SE, O=Example, CN=*"))
+
+
+SIGNED = "AES-256-SHA2-256-GRP14-RSA_SIG"
+
+
+def test_who_signs_needs_no_shared_key() -> None:
+    """Who may do either needs one, and is told for which transform."""
+    keyless = changed(Authentication=None)
+    assert configured(keyless, {"main": {"Transforms": SIGNED}}).problems == ()
+    for either in (f"AES-SHA-GRP14,{SIGNED}", f"{SIGNED},AES-SHA-GRP14"):
+        assert configured({"main": {"Transforms": either}}).problems == ()
+        assert (
+            "[peer]:Authentication is missing: expected the pre-shared key, as text or as 0x and"
+            " hex digits, for [AES-SHA-GRP14]; RSA_SIG and ECDSA need none"
+        ) in sole_problem(configured(keyless, {"main": {"Transforms": either}}))
+
+
+@pytest.mark.parametrize("method", ["RSA_SIG", "ECDSA_256", "ECDSA_384", "ECDSA_521"])
+def test_the_methods_that_sign(method: str) -> None:
+    """Each in a section of one's own."""
+    layer = {"own": {"AUTHENTICATION_METHOD": method}}
+    found = configured(HAND_MADE_PHASE_1, layer, changed(Authentication=None))
+    assert found.problems == ()
+    assert str(found.peers["peer"].transforms[0].authentication) == method
 
 
 def test_what_is_assumed_and_ignored_is_said() -> None:

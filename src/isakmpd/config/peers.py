@@ -16,6 +16,7 @@ from isakmpd.config.model import Peer, Phase1Transform
 from isakmpd.config.reading import Section
 from isakmpd.config.transforms import phase_1_transform
 from isakmpd.config.unsupported import OF_PEERS
+from isakmpd.crypto.signature_methods import SIGNATURES
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.distinguished_names import has_wildcard
 from isakmpd.wire.identities import Identity
@@ -56,7 +57,7 @@ def peer(section: Section) -> Peer:
         pre_shared_key=key,
         local_id=_local_id(section),
         remote_id=_identity(section, "Remote-ID"),
-        remote_id_any=_remote_id_any(section),
+        remote_id_any=_remote_id_any(section, transforms),
         hmac_block=_hmac_block(section),
         mode_config=_MODE_CONFIG in section.flags(_MODE_CONFIG),
     )
@@ -153,18 +154,16 @@ def _check_key(section: Section, peer: Peer) -> None:
             )
 
 
-def _remote_id_any(section: Section) -> bool:
+def _remote_id_any(section: Section, transforms: tuple[Phase1Transform, ...]) -> bool:
     """Read what opens a peer's section to any identity; with pre-shared keys that is so anyway."""
     tag = "Remote-ID-any"
     if not section.yes(tag):
         return False
     if section.get("Remote-ID") is not None:
         raise section.fault(tag, "Remote-ID names one identity; expected only one of the two tags")
-    section.warn(
-        tag,
-        "whoever proves any identity is taken for this peer: with signatures everybody whom an"
-        " authority in CA-directory has certified",
-    )
+    certified = any(each.authentication in (None, *SIGNATURES) for each in transforms)
+    opened = ": everybody whom an authority in CA-directory has certified" if certified else ""
+    section.warn(tag, f"whoever proves any identity is taken for this peer{opened}")
     return True
 
 
