@@ -147,6 +147,13 @@ def test_trailing_octets(west: Certificate) -> None:
     assert unusable(west.der + b"\0").startswith("not a usable X.509 certificate: ")
 
 
+def test_a_version_that_does_not_exist(west: Certificate) -> None:
+    version = bytes.fromhex("a003020102")
+    assert unusable(west.der.replace(version, bytes.fromhex("a003020109"), 1)).startswith(
+        "not a usable X.509 certificate: 9 is not a valid X509 version"
+    )
+
+
 def test_too_many_octets(west: Certificate) -> None:
     assert unusable(west.der.ljust(LARGEST + 1)) == (
         "certificate of 65537 octets, expected 65536 at most"

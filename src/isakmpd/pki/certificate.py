@@ -91,7 +91,8 @@ class Certificate:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return _read(x509.load_der_x509_certificate(octets), octets)
-        except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
+        # A library's refusals of a peer's octets are of many classes, and grow.
+        except Exception as error:
             reason = str(error).split("\n")[0]
             raise UnusableCertificateError(f"not a usable X.509 certificate: {reason}") from error
 
@@ -102,7 +103,7 @@ class Certificate:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found = x509.load_pem_x509_certificates(octets)
-        except ValueError as error:
+        except Exception as error:
             reason = str(error).split("\n")[0]
             raise UnusableCertificateError(f"no usable PEM certificate: {reason}") from error
         return tuple(cls.of_der(each.public_bytes(Encoding.DER)) for each in found)

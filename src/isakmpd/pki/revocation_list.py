@@ -38,7 +38,8 @@ class RevocationList:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return _read(x509.load_der_x509_crl(octets), octets, path)
-        except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm) as error:
+        # A library's refusals of a peer's octets are of many classes, and grow.
+        except Exception as error:
             reason = str(error).split("\n")[0]
             raise UnusableCertificateError(f"not a usable revocation list: {reason}") from error
 
@@ -49,7 +50,7 @@ class RevocationList:
             return cls.of_der(octets, path)
         try:
             read = x509.load_pem_x509_crl(octets)
-        except ValueError as error:
+        except Exception as error:
             reason = str(error).split("\n")[0]
             raise UnusableCertificateError(f"no usable PEM revocation list: {reason}") from error
         return cls.of_der(read.public_bytes(Encoding.DER), path)
