@@ -258,7 +258,7 @@ def test_a_section_for_a_distinguished_name() -> None:
         pool = found.address_pools["asn1_dn//c=se/o=example"]
         assert pool.address == ip_address("10.0.0.1")
     bad = configured({"asn1_dn/Example": {"Address": "10.0.0.1"}})
-    assert "'Example' is no attribute, expected one of CN" in str(bad.problems[0])
+    assert "'Example' is no attribute; expected TYPE=value, TYPE one of CN" in str(bad.problems[0])
 
 
 @pytest.mark.parametrize(

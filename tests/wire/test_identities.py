@@ -39,7 +39,7 @@ def test_texts(kind: IdType, data: str, text: str) -> None:
 @given(st.sampled_from(IdType), st.binary(max_size=40))
 def test_no_identity_forges_a_log_line(kind: IdType, data: bytes) -> None:
     text = str(Identity(kind, data))
-    assert text.isascii()
+    assert text.isascii() or kind is IdType.DER_ASN1_DN  # whose letters have an alphabet
     assert text.isprintable() or text == ""
 
 

@@ -46,7 +46,7 @@ def _identity(section: Section, kind: str, value: str) -> str:
         try:
             return f"{kind}/{oneline_of(der_of(value))}".lower()
         except ValueError as problem:
-            raise section.fault("", f"{problem} after {kind}/") from None
+            raise section.fault("", str(problem)) from None
     if kind not in _FAMILIES:
         return f"{kind}/{value}".lower()
     found = parsed_address(value)
