@@ -59,8 +59,8 @@ class RevocationList:
         """Tell whether the authority's key signed the list."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            key = x509.load_der_x509_certificate(authority.der).public_key()
             try:
+                key = x509.load_der_x509_certificate(authority.der).public_key()
                 # What is no key for signatures raises TypeError.
                 return x509.load_der_x509_crl(self.der).is_signature_valid(key)  # type: ignore[arg-type]
             except (ValueError, TypeError, UnsupportedAlgorithm):
