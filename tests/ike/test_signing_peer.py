@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -226,3 +228,26 @@ def test_more_certificates_than_any_chain_has_are_refused() -> None:
     ours.hears(peer.mm5(ours.answers(peer.mm3(ours.answers(peer.mm1())))))
     assert "more than 16 certificates" in ours.log[0]
     assert ours.snapshot.isakmp_sas == ()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_mutated_certificates_are_refused(seed: int) -> None:
+    """One line each at most, whatever octets change, and the daemon lives on."""
+    random = Random(seed)
+    sound = EAST.public_bytes(Encoding.DER)
+    ours = daemon()
+    for number in range(16):
+        octets = bytearray(sound)
+        for _ in range(random.randint(1, 3)):
+            octets[random.randrange(len(octets))] ^= random.randint(1, 255)
+        if random.random() < 0.2:
+            del octets[random.randrange(len(octets)) :]
+        peer = a_signer(certificates=(bytes(octets),), cookie=b"cookie%02d" % number)
+        before = len(ours.log)
+        ours.hears(peer.mm5(ours.answers(peer.mm3(ours.answers(peer.mm1())))))
+        assert len(ours.log) - before <= 1  # a peer has its share of lines
+        assert ours.snapshot.isakmp_sas == ()
+        ours.passes(121.0)
+    assert ours.log != []
+    answer_main_mode(ours, a_signer())
+    assert len(ours.snapshot.isakmp_sas) == 1
