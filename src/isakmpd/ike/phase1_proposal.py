@@ -17,7 +17,7 @@ from isakmpd.ike.lifetime import (
     shorter,
 )
 from isakmpd.ike.refused import Refused
-from isakmpd.ike.transform_values import read_values
+from isakmpd.ike.transform_values import NO_LIFE, read_values
 from isakmpd.wire.attributes import Attribute
 from isakmpd.wire.numbers import (
     ISAKMP_TRANSFORM_KEY_IKE,
@@ -275,6 +275,9 @@ def check(
     chosen = _read(proposal.transforms[0])
     for configured in offerable(peer, unprovable):
         ours = _read(Transform(0, ISAKMP_TRANSFORM_KEY_IKE, _attributes(configured)))
+        if not configured.lifetimes and chosen.unsupported == (NO_LIFE,):
+            # So strongSwan repeats that nobody has named any.
+            chosen = replace(chosen, unsupported=(), lifetimes=_NOTHING)
         if not chosen.unsupported and _core(ours) == _core(chosen):
             return _choice(
                 chosen,

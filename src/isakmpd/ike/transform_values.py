@@ -11,6 +11,8 @@ from isakmpd.wire.numbers import OpenEnum
 
 _LARGEST = 2**32 - 1  # no number of ours needs more, and a peer may write 60,000 octets of digits
 
+NO_LIFE = "LIFE_DURATION of 0 seconds is no life"
+
 
 @dataclass(frozen=True, slots=True)
 class TransformValues:
@@ -43,5 +45,5 @@ def read_values(
             numbers[kind] = attribute.value
     lifetimes = read_lifetimes(sound, life_type, life_duration)
     if lifetimes.seconds == 0:
-        unsupported.append("LIFE_DURATION of 0 seconds is no life")
+        unsupported.append(NO_LIFE)
     return TransformValues(numbers, lifetimes, tuple(unsupported))
