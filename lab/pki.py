@@ -41,6 +41,8 @@ class Authority:
         (folder / "ca.cnf").write_text(
             "[ca]\ndefault_ca=this\n[this]\ndatabase=index.txt\ncrlnumber=crlnumber\n"
             "default_md=sha256\ncertificate=ca.crt\nprivate_key=ca.key\n"
+            "new_certs_dir=.\nserial=serial\nrand_serial=yes\nunique_subject=no\npolicy=any\n"
+            "[any]\ncountryName=optional\norganizationName=optional\ncommonName=supplied\n"
         )
         own = Pair(folder / "ca.key", folder / "ca.crt")
         if above is None:
@@ -66,7 +68,7 @@ class Authority:
         alternative: str = "",
         *,
         kind: str = "rsa",
-        days: tuple[str, ...] = ("-days", "30"),
+        dates: tuple[str, ...] = ("-days", "30"),
         extensions: str = "",
     ) -> Pair:
         """Make a key and its certificate; ``alternative`` as in ``DNS:west,IP:10.0.0.1``."""
@@ -80,8 +82,8 @@ class Authority:
             folder=self.folder,
         )
         openssl(
-            *("x509", "-req", "-in", "csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),
-            *("-sha256", *days, "-extfile", "ext", "-out", pair.certificate),
+            *("ca", "-batch", "-notext", "-config", "ca.cnf", "-in", "csr", "-extfile", "ext"),
+            *(*dates, "-out", pair.certificate),
             folder=self.folder,
         )
         return pair
