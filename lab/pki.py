@@ -83,7 +83,8 @@ class Authority:
         )
         openssl(
             *("ca", "-batch", "-notext", "-config", "ca.cnf", "-in", "csr", "-extfile", "ext"),
-            *(*dates, "-out", pair.certificate),
+            *dates,
+            *("-out", pair.certificate),
             folder=self.folder,
         )
         return pair

@@ -191,6 +191,8 @@ class Ends:
             swan.initiate("net")
             self._ping(self.lab.east, EAST_LAN, WEST_LAN)
             swan.terminate(ike="gw")
+            ours.wait_log("the peer deleted an ISAKMP SA")
+            assert "right after phase 1" not in ours.log()
             ours.command("c net")
             swan.wait_children(1)
             self._ping(self.lab.west, WEST_LAN, EAST_LAN)

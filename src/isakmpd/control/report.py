@@ -97,6 +97,8 @@ def _time_left(expiry: Expiry) -> Iterator[str]:
 def _isakmp_sa(number: int, sa: IsakmpSaSnapshot) -> Iterator[str]:
     yield from _sa_head(number, sa, 1, 0)
     yield f"sa_report: suite 1 proto {_PROTO_ISAKMP}"
+    if sa.proved_by:
+        yield f"sa_report: {sa.authentication}, the peer is proved by {printable(sa.proved_by)}"
     length = "" if sa.key_length is None else f" {sa.key_length}"
     yield f"sa_report: {sa.encryption}{length}, {sa.hash}, {sa.group}"
     yield _identities(sa.initiator_id, sa.responder_id, sa.transport)

@@ -173,9 +173,8 @@ class Correspondence:
         One that deletes it over another SA, or holds another, does not want it twice.
         """
         young = self._context.now - sa.established < RIGHT_AFTER
-        used = any(pair.isakmp is sa for pair in self._negotiation.ipsec_sas)
         alone = by is sa and self.isakmp_sas.like(sa) == [sa]
-        return sa.proven is not None and young and alone and not used and not sa.disowned
+        return sa.proven is not None and young and alone and not sa.served and not sa.disowned
 
     def _spi_deleted(self, sa: IsakmpSa, protocol: Protocol, spi: bytes) -> None:
         pair = self._negotiation.ipsec_sas.by_outbound_spi(sa, protocol, spi)

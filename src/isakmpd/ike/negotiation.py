@@ -262,6 +262,7 @@ class Negotiation:
     def ipsec_established(self, sa: IpsecSa) -> None:
         """Take the SAs and lead the traffic through them."""
         role = "" if sa.initiator else " (as responder)"
+        sa.isakmp.served = True
         self.context.verbose(
             f"isakmpd: quick mode done{role}: src: {sa.inbound.key.destination} "
             f"dst: {sa.outbound.key.destination}"

@@ -50,6 +50,7 @@ class IsakmpSa:
     peer_key: str = ""  # names the peer as no other is named, wherever it moves
     replaced: bool = False
     disowned: bool = False  # the peer has said why it gives it up
+    served: bool = False  # a quick mode has come to its end under it
     soft_due: float | None = None
     hard_due: float | None = None
     wants_heir: bool = False
