@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fuzz.certificates import certificates, names, some_certificates, some_names
 from isakmpd.cli.flags import FLAGS, UsageError, read_command_line
 from isakmpd.config.bindings import Bindings
 from isakmpd.config.model import Configuration
@@ -161,4 +162,6 @@ TARGETS: dict[str, Target] = {
     "commands": Target(commands, _commands, _words_of_commands),
     "command-line": Target(command_line, _command_lines, _words_of_command_lines),
     "wire": Target(wire, _messages, _no_words),
+    "certificates": Target(certificates, some_certificates, _no_words),
+    "names": Target(names, some_names, _no_words),
 }
