@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Protocol
 
@@ -16,9 +17,12 @@ from isakmpd.ike.outputs import Capture, Log, Output, Send, SendKeepalive, Stack
 from isakmpd.ike.transport import Transport
 from isakmpd.ipsec.memory import MemoryStack
 from isakmpd.ipsec.memory_packets import InnerPacket, MemoryEsp
+from isakmpd.pki.keyring import EMPTY, Keyring
 from isakmpd.simulation.packets import Datagram, Keepalive, Packet
 from isakmpd.wire.addresses import Address
 from isakmpd.wire.header import decode_header
+
+_FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +72,14 @@ class Node:
         configuration: Configuration,
         seed: str,
         host: Address,
+        keyring: Keyring = EMPTY,
     ) -> None:
         self._network = network
         self.name = name
         self.address = address
         self.host = host
         self.configuration = configuration
+        self.keyring = keyring
         self._seed = seed
         self._lives = 0
         self.alive = False
@@ -100,6 +106,8 @@ class Node:
             entropy,
             usage=self.stack.usage,
             local_address=lambda _remote: self.address,
+            keyring=self.keyring,
+            calendar=lambda: _FIRST_DAY + timedelta(seconds=self.now),
         )
         self.alive, self.configured, self.asleep = True, True, False
         self.engine.start(self.now)

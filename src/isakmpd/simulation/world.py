@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from isakmpd.config.model import Configuration
 from isakmpd.ike.entropy import SeededEntropy
+from isakmpd.pki.keyring import EMPTY, Keyring
 from isakmpd.simulation.link import FAIR, Link, Weather
 from isakmpd.simulation.nat import Nat
 from isakmpd.simulation.node import Node
@@ -39,9 +40,10 @@ class World:
         *,
         host: Address | None = None,
         nat: Nat | None = None,
+        keyring: Keyring = EMPTY,
     ) -> Node:
         """Start a node, perhaps behind a NAT; ``host`` is who talks through its tunnels."""
-        node = Node(self, name, address, configuration, self._seed, host or address)
+        node = Node(self, name, address, configuration, self._seed, host or address, keyring)
         self.nodes[name] = node
         if nat is not None:
             self.nats[name] = nat
