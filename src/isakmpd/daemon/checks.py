@@ -16,7 +16,7 @@ from typing import Final
 from isakmpd.config.bindings import Bindings
 from isakmpd.config.read import read
 from isakmpd.control.printable import printable
-from isakmpd.daemon import configuration_checks, file_checks, machine_checks
+from isakmpd.daemon import configuration_checks, file_checks, machine_checks, pki_checks
 from isakmpd.daemon.findings import Check, Finding, Severity, Subject, fault_of, warning_about
 from isakmpd.daemon.lookups import Lookups
 from isakmpd.daemon.opener import open_ourselves
@@ -36,6 +36,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     file_checks.secrets,
     file_checks.run_directories,
     file_checks.files_in_the_way,
+    pki_checks.certificates,
     machine_checks.running,
     machine_checks.listen_on,
     machine_checks.local_addresses,

@@ -15,7 +15,6 @@ from isakmpd.config.model import Configuration, PkiSettings
 from isakmpd.crypto.signature_methods import SIGNATURES
 from isakmpd.daemon.opener import Files
 from isakmpd.daemon.secret_files import UnsafeFileError, read_secret_file
-from isakmpd.daemon.sentence import sentence
 from isakmpd.pki.keyring import EMPTY, Keyring
 from isakmpd.pki.rules import Rules
 
@@ -23,6 +22,9 @@ _LARGEST = 1 << 20  # octets of a file; a list of what a large authority has rev
 _MOST_FILES = 10000  # of a directory
 _REQUEST = b"-----BEGIN CERTIFICATE REQUEST-----"
 _KINDS = ("ipv4", "ipv6", "fqdn", "ufqdn")  # directories of public keys
+
+
+Report = Callable[[str, str], None]  # path, reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,17 @@ def signs(configuration: Configuration) -> bool:
     )
 
 
-def load_keyring(configuration: Configuration, files: Files, log: Callable[[str], None]) -> Keyring:
-    """Read everything that proves identities; nothing, and no library, where nobody signs."""
+def load_keyring(configuration: Configuration, files: Files, report: Report) -> Keyring:
+    """Read everything that proves identities; nothing, and no library, where nobody signs.
+
+    ``report`` is told of each file that cannot be used, and why.
+    """
     if not signs(configuration):
         return EMPTY
     from isakmpd.pki import keyring_files  # noqa: PLC0415  who has pre-shared keys does without
 
     settings = configuration.pki
-    reader = _Reader(files, log)
+    reader = _Reader(files, report)
     keyring, problems = keyring_files.build(
         keyring_files.Files(
             authorities=reader.certificates(settings.ca_directory),
@@ -61,16 +66,16 @@ def load_keyring(configuration: Configuration, files: Files, log: Callable[[str]
         Rules(settings.allow_weak, settings.accept_self_signed),
     )
     for path, reason in problems:
-        log(f"{path}: {reason}")
+        report(path, reason)
     return keyring
 
 
 class _Reader:
     """Read the files of directories, saying what cannot be read."""
 
-    def __init__(self, files: Files, log: Callable[[str], None]) -> None:
+    def __init__(self, files: Files, report: Report) -> None:
         self._files = files
-        self._log = log
+        self._report = report
 
     def certificates(self, directory: str) -> tuple[tuple[str, bytes], ...]:
         """Read what everybody may see."""
@@ -107,10 +112,10 @@ class _Reader:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as problem:
-            self._log(sentence(problem, folder))
+            self._report(str(folder), problem.strerror or str(problem))
             return
         if len(names) > _MOST_FILES:
-            self._log(f"{folder}: {len(names)} files, only the first {_MOST_FILES} are read")
+            self._report(str(folder), f"{len(names)} files, only the first {_MOST_FILES} are read")
         for name in names[:_MOST_FILES]:
             path = folder / name
             if name.startswith(".") or path == Path(but):
@@ -125,14 +130,13 @@ class _Reader:
         except FileNotFoundError:
             return None
         except UnsafeFileError as problem:
-            self._log(f"{problem}; the key is not used")
+            reason = str(problem).removeprefix(f"{path} ")
+            self._report(str(path), f"{reason}; the key is not used")
             return None
         except OSError as problem:
-            self._log(sentence(problem, path))
+            self._report(str(path), problem.strerror or str(problem))
             return None
-        if octets is None or _REQUEST in octets:  # requests lie beside keys, as isakmpd(8) has it
-            return None
-        return _Found(path.name, path, octets)
+        return None if octets is None else _Found(path.name, path, octets)
 
     def _private(self, path: Path) -> bytes | None:
         """Read a key that only root or we can read; raises UnsafeFileError."""
@@ -140,13 +144,16 @@ class _Reader:
         return None if self._public(path) is None else read_secret_file(path, self._files.open)
 
     def _public(self, path: Path) -> bytes | None:
-        """Read a regular file, None for what is none."""
+        """Read a regular file, None for what is none or holds a request for a certificate."""
         descriptor = self._files.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(descriptor)
+            return None
         with os.fdopen(descriptor, "rb") as file:
-            found = os.fstat(descriptor)
-            if not stat.S_ISREG(found.st_mode):
-                return None
             if found.st_size > _LARGEST:
-                self._log(f"{path}: {found.st_size} octets, expected {_LARGEST} at most")
+                self._report(str(path), f"{found.st_size} octets, expected {_LARGEST} at most")
                 return None
-            return file.read(_LARGEST)
+            octets = file.read(_LARGEST)
+        # Requests lie beside keys, as isakmpd(8) has it.
+        return None if _REQUEST in octets else octets

@@ -299,7 +299,11 @@ class Service:
         return current.pki, signs(current)
 
     def _keyring(self) -> Keyring:
-        return load_keyring(self._configuration.current, self._files, self._log)
+        return load_keyring(
+            self._configuration.current,
+            self._files,
+            lambda path, reason: self._log(f"{path}: {reason}"),
+        )
 
     def facts(self) -> DaemonFacts:
         """Tell what the status says of the daemon itself."""

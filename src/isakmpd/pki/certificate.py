@@ -17,7 +17,7 @@ from isakmpd.crypto.signature_keys import PublicKey, UnusableKeyError
 from isakmpd.crypto.signature_keys import public_key as read_public_key
 from isakmpd.pki import der
 from isakmpd.pki.identity_names import name_text, same_distinguished_name, same_identity
-from isakmpd.pki.untrusted import UnusableCertificateError
+from isakmpd.pki.untrusted import UnusableCertificateError, reason_of
 from isakmpd.wire.identities import Identity
 from isakmpd.wire.numbers import AuthenticationMethod, IdType
 
@@ -93,7 +93,7 @@ class Certificate:
                 return _read(x509.load_der_x509_certificate(octets), octets)
         # A library's refusals of a peer's octets are of many classes, and grow.
         except Exception as error:
-            reason = str(error).split("\n")[0]
+            reason = reason_of(error)
             raise UnusableCertificateError(f"not a usable X.509 certificate: {reason}") from error
 
     @classmethod
@@ -104,7 +104,7 @@ class Certificate:
                 warnings.simplefilter("ignore")
                 found = x509.load_pem_x509_certificates(octets)
         except Exception as error:
-            reason = str(error).split("\n")[0]
+            reason = reason_of(error)
             raise UnusableCertificateError(f"no usable PEM certificate: {reason}") from error
         return tuple(cls.of_der(each.public_bytes(Encoding.DER)) for each in found)
 

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from isakmpd.pki import der
 from isakmpd.pki.certificate import Certificate
 from isakmpd.pki.identity_names import name_text, same_distinguished_name
-from isakmpd.pki.untrusted import UnusableCertificateError
+from isakmpd.pki.untrusted import UnusableCertificateError, reason_of
 
 _PEM = b"-----BEGIN "
 
@@ -40,7 +40,7 @@ class RevocationList:
                 return _read(x509.load_der_x509_crl(octets), octets, path)
         # A library's refusals of a peer's octets are of many classes, and grow.
         except Exception as error:
-            reason = str(error).split("\n")[0]
+            reason = reason_of(error)
             raise UnusableCertificateError(f"not a usable revocation list: {reason}") from error
 
     @classmethod
@@ -51,7 +51,7 @@ class RevocationList:
         try:
             read = x509.load_pem_x509_crl(octets)
         except Exception as error:
-            reason = str(error).split("\n")[0]
+            reason = reason_of(error)
             raise UnusableCertificateError(f"no usable PEM revocation list: {reason}") from error
         return cls.of_der(read.public_bytes(Encoding.DER), path)
 

@@ -26,6 +26,12 @@ class Unprovable(Exception):  # noqa: N818 - what the directories lack, not an e
         self.reason = reason
 
 
+def reason_of(error: Exception) -> str:
+    """Give what a library says of octets, in a line, without what only its authors can read."""
+    text = str(error).split("\n")[0]
+    return "its DER cannot be read" if "ParseError" in text else text
+
+
 class UnusableCertificateError(ValueError):
     """Say in one sentence fragment why octets are no certificate or list that can be used."""
 
