@@ -89,10 +89,10 @@ class Authority:
         )
         return pair
 
-    def revoke(self, *pairs: Pair) -> Path:
+    def revoke(self, *certificates: Path) -> Path:
         """Revoke certificates and give the list of all that are."""
-        for pair in pairs:
-            openssl("ca", "-config", "ca.cnf", "-revoke", pair.certificate, folder=self.folder)
+        for certificate in certificates:
+            openssl("ca", "-config", "ca.cnf", "-revoke", certificate, folder=self.folder)
         out = self.folder / "ca.crl"
         openssl(
             *("ca", "-config", "ca.cnf", "-gencrl", "-crldays", "30", "-out", out),
@@ -101,9 +101,9 @@ class Authority:
         return out
 
 
-def public_key(pair: Pair) -> bytes:
-    """Give the bare public key, PEM."""
+def public_key(key: Path) -> bytes:
+    """Give the public half of a private key, PEM."""
     found = subprocess.run(
-        ("openssl", "pkey", "-in", str(pair.key), "-pubout"), check=True, capture_output=True
+        ("openssl", "pkey", "-in", str(key), "-pubout"), check=True, capture_output=True
     )
     return found.stdout

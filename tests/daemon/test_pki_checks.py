@@ -121,7 +121,7 @@ def test_nothing_proves_the_peer(directory: Path, authority: Authority) -> None:
     )
     stored = directory / "pubkeys" / "fqdn"
     stored.mkdir(parents=True)
-    (stored / "east.example").write_bytes(public_key(authority.issue("other")))
+    (stored / "east.example").write_bytes(public_key(authority.issue("other").key))
     assert told(directory) == []
 
 

@@ -124,7 +124,7 @@ def test_bare_keys_of_peers(directory: Path, authority: Authority) -> None:
     for place in ("fqdn/east.example", "ipv4/192.0.2.2", "ipv6/2001:DB8:0:0:0:0:0:2"):
         path = directory / "pubkeys" / place
         path.parent.mkdir()
-        path.write_bytes(public_key(made))
+        path.write_bytes(public_key(made.key))
     keyring, said = loaded(directory)
     assert said == [
         "pubkeys/ipv6/2001:DB8:0:0:0:0:0:2: taken as the key of 2001:db8::2, its shortest spelling"
@@ -161,7 +161,7 @@ def test_who_has_pre_shared_keys_reads_nothing(directory: Path) -> None:
     text = CONF.replace("-RSA_SIG", "") + "[192.0.2.2]\nAuthentication= x\n"
     configuration = configured(directory, text)
     assert not signs(configuration)
-    assert load_keyring(configuration, OWN_FILES, pytest.fail) is EMPTY
+    assert load_keyring(configuration, OWN_FILES, lambda *line: pytest.fail(str(line))) is EMPTY
     assert signs(configured(directory))
     assert not signs(replace(configuration, peers={}))
 

@@ -256,11 +256,11 @@ def test_raw_keys(lab: TwoGateways) -> None:
     ends.give_keys()
     stored = ends.ours / "pubkeys" / "fqdn"
     stored.mkdir(parents=True)
-    (stored / "east.example").write_bytes(public_key(ends.east))
+    (stored / "east.example").write_bytes(public_key(ends.east.key))
     pubkeys = ends.theirs / "pubkey"
     pubkeys.mkdir(parents=True)
     for name, pair in (("west.pub", ends.west), ("east.pub", ends.east)):
-        (pubkeys / name).write_bytes(public_key(pair))
+        (pubkeys / name).write_bytes(public_key(pair.key))
     ends.keys, ends.their_keys = "pubkeys = east.pub", "pubkeys = west.pub"
     ends.meet()
 
@@ -292,7 +292,7 @@ def expired(ends: Ends) -> None:
 
 def revoked(ends: Ends) -> None:
     """East's certificate is in the authority's list."""
-    put(ends.authority.revoke(ends.east), ends.ours / "crls")
+    put(ends.authority.revoke(ends.east.certificate), ends.ours / "crls")
 
 
 def unknown(ends: Ends) -> None:
