@@ -108,7 +108,7 @@ def test_only_what_runs_the_daemon_is_shipped(unpacked: Path) -> None:
     assert found.isdisjoint(NOT_SHIPPED)
     assert not (folder / "Crypto" / "SelfTest").exists()
     programs = {path.name for path in (unpacked / "usr/lib/isakmpd/bin").iterdir()}
-    assert programs == {"isakmpd", "isakmpctl", "python3"}
+    assert programs == {"isakmpd", "isakmpctl", "certpatch", "python3"}
 
 
 def test_every_module_is_compiled_and_tells_its_installed_path(unpacked: Path) -> None:

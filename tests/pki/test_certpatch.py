@@ -5,12 +5,20 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from isakmpd.cli.certpatch import main
 from isakmpd.pki.certificate import Certificate
+from isakmpd.pki.keyring import ProvenKey
+from isakmpd.pki.keyring_files import Files, build
+from isakmpd.pki.rules import Rules
+from isakmpd.pki.untrusted import Untrusted
+from isakmpd.wire.identities import Identity
+from isakmpd.wire.numbers import AuthenticationMethod
 
 CONFIGURATION = Path(__file__).parents[2] / "packaging" / "x509v3.cnf"
 ANSWERS = "SE\n.\n.\nExample\n.\n{}\n.\n\n\n"  # the distinguished name, then no password
@@ -54,11 +62,24 @@ openssl x509 -req -days 365 -in somehost.somedomain.csr \
 """
 
 
+REVOKED = """
+touch /etc/ssl/index.txt
+echo 01 > /etc/ssl/crlnumber
+openssl ca -config /etc/ssl/x509v3.cnf -name x509v3_CRL \\
+ -cert /etc/ssl/ca.crt -keyfile /etc/ssl/private/ca.key \\
+ -revoke 10.0.0.1.crt
+openssl ca -config /etc/ssl/x509v3.cnf -name x509v3_CRL \\
+ -cert /etc/ssl/ca.crt -keyfile /etc/ssl/private/ca.key \\
+ -gencrl -out /etc/ssl/ca.crl
+"""
+
+
 def follow(where: Path, shell: str, recipe: str) -> None:
     """Carry a recipe out, in this directory instead of /etc."""
     for name in ("ssl/private", "isakmpd/private", "bin"):
         (where / name).mkdir(parents=True)
-    shutil.copy(CONFIGURATION, where / "ssl")
+    text = CONFIGURATION.read_text().replace("/etc/", f"{where}/")
+    (where / "ssl" / "x509v3.cnf").write_text(text)
     command = where / "bin" / "certpatch"
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m isakmpd.cli.certpatch "$@"\n')
     command.chmod(0o755)
@@ -91,12 +112,33 @@ def openssl(*words: str | Path) -> str:
 @pytest.mark.parametrize("ending", [PATCHED, EXTENDED], ids=["certpatch", "x509v3.cnf"])
 def test_the_recipe_of_the_manual(tmp_path: Path, shell: str, ending: str) -> None:
     """It ends in certificates that verify and carry the identities."""
-    follow(tmp_path, shell, AUTHORITY + ending)
+    follow(tmp_path, shell, AUTHORITY + ending + REVOKED)
     for name in ("10.0.0.1", "somehost.somedomain"):
         made = tmp_path / f"{name}.crt"
         openssl("verify", "-auth_level", "0", "-CAfile", tmp_path / "ssl/ca.crt", made)
         (certificate,) = Certificate.of_pem(made.read_bytes())
         assert any(name in str(each) for each in certificate.identities)
+    listed = openssl("crl", "-in", tmp_path / "ssl/ca.crl", "-noout", "-text")
+    assert "Revoked Certificates:" in listed
+
+
+def test_the_result_takes_a_tag(tmp_path: Path) -> None:
+    """Keys of 1024 bits are refused, which names the tag, and accepted with it."""
+    follow(tmp_path, "sh", AUTHORITY + EXTENDED)
+    (certificate,) = Certificate.of_pem((tmp_path / "10.0.0.1.crt").read_bytes())
+    authority = ("ca.crt", (tmp_path / "ssl/ca.crt").read_bytes())
+    identity = Identity.of_address(ip_address("10.0.0.1"))
+    now = datetime.now(UTC)
+
+    def judged(rules: Rules) -> ProvenKey:
+        keyring, problems = build(Files(authorities=(authority,)), rules)
+        assert problems == ()
+        method = AuthenticationMethod.RSA_SIG
+        return keyring.prove(identity, method, [certificate], [], now)
+
+    with pytest.raises(Untrusted, match=r"1024 bits.*\[X509-certificates\]:Allow-weak= yes"):
+        judged(Rules())
+    assert judged(Rules(allow_weak=True)).key.bits == 1024
 
 
 def test_what_certpatch_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
