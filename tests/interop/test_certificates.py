@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from scapy.layers.inet import IP
+from scapy.utils import rdpcap
 
 from lab.deadline import until
 from lab.gateways import EAST_LAN, EAST_WAN, WEST_LAN, WEST_WAN, TwoGateways, two_gateways
@@ -281,7 +283,12 @@ def test_fragments(lab: TwoGateways) -> None:
             put(each.certificate, folder, f"{each.folder.name}.crt")
     for gateway in (lab.west, lab.east):
         gateway.ip("link", "set", "wan", "mtu", "576")
-    ends.meet()
+    with lab.capture() as capture:
+        ends.meet()
+    packets = [packet[IP] for packet in rdpcap(str(capture.file)) if IP in packet]
+    fragmented = {packet.src for packet in packets if packet.flags.MF}
+    assert fragmented == {WEST_WAN, EAST_WAN}
+    assert max(map(len, packets)) <= 576
 
 
 def expired(ends: Ends) -> None:
