@@ -4,6 +4,7 @@ import contextlib
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -72,7 +73,9 @@ class StrongSwan:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop charon."""
+        """Stop charon; after a failed block its log is shown."""
+        if isinstance(error, Exception):  # an interruption is no fault of charon's
+            print(f"--- log of charon {self.namespace.label}\n{self.log()}", file=sys.stderr)
         self.stop()
 
     def start(self) -> None:
